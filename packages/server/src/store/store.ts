@@ -1,0 +1,132 @@
+import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
+
+/**
+ * What the server keeps, by intent. Every operation is atomic by itself; those that matter say how.
+ * Any operation rejects when the store is unavailable: callers fail closed.
+ */
+export interface Store {
+  // --- Single use ---------------------------------------------------------------------------------------------------
+  /**
+   * Marks a key as used. Of any number of simultaneous calls with one kind and key, exactly one gets `first`.
+   * @param expiresAt - Seconds since the epoch after which the mark may be forgotten.
+   */
+  consume(kind: string, key: string, expiresAt: number): Promise<"first" | "again">;
+
+  // --- The organization -------------------------------------------------------------------------------------------
+  /** The whole organization and its revision; revision 0 is the empty one of a new store. */
+  organization(): Promise<{ readonly revision: number; readonly document: Organization }>;
+  /**
+   * Makes the organization equal to the document, all or nothing, if the revision still is the expected one.
+   * @returns the new revision, or `conflict` with the current one.
+   */
+  replaceOrganization(
+    document: Organization,
+    expectedRevision: number,
+  ): Promise<{ readonly revision: number } | { readonly conflict: number }>;
+
+  // --- Look-ups of a decision; each by an index, whatever the size of the organization -------------------------------
+  person(id: string): Promise<Person | undefined>;
+  /** Compared without regard to case. */
+  personByEmail(email: string): Promise<Person | undefined>;
+  agent(id: string): Promise<Agent | undefined>;
+  appByIssuer(issuer: string): Promise<App | undefined>;
+  connections(agent: string, app: string): Promise<readonly Connection[]>;
+
+  // --- Sign-in artifacts (sessions, codes, refresh tokens …); values are opaque to the store --------------------------
+  putArtifact(artifact: Artifact): Promise<void>;
+  artifact(model: string, key: string): Promise<Artifact | undefined>;
+  artifactByUid(model: string, uid: string): Promise<Artifact | undefined>;
+  /**
+   * Marks an artifact as used, in one conditional update: of any number of simultaneous calls, exactly one gets `first`.
+   * @param now - Seconds since the epoch, recorded as the time of use.
+   */
+  consumeArtifact(model: string, key: string, now: number): Promise<"first" | "again">;
+  deleteArtifact(model: string, key: string): Promise<void>;
+  /** Deletes every artifact of a grant, of all models. */
+  deleteGrant(grantId: string): Promise<void>;
+
+  // --- Keys: sealed before they come here -----------------------------------------------------------------------------
+  keys(): Promise<readonly StoredKey[]>;
+  addKey(key: StoredKey): Promise<void>;
+
+  // --- The record -----------------------------------------------------------------------------------------------------
+  /** Resolves after the commit of all rows, in order, or rejects with none of them kept. */
+  appendAudit(rows: readonly AuditRow[], personal: readonly AuditPersonal[]): Promise<void>;
+  addAuditWriter(writer: AuditWriter): Promise<void>;
+  addAuditHead(head: AuditHead): Promise<void>;
+  auditWriters(): Promise<readonly AuditWriter[]>;
+  auditHeads(): Promise<readonly AuditHead[]>;
+  /** Rows of one writer with seq > `after`, in order. */
+  auditRows(writer: string, after: number, limit: number): Promise<readonly AuditRow[]>;
+  auditPersonal(writer: string, fromSeq: number, toSeq: number): Promise<readonly AuditPersonal[]>;
+
+  // --- Housekeeping ---------------------------------------------------------------------------------------------------
+  /** Forgets marks and artifacts that expired before `now` (seconds since the epoch). */
+  sweep(now: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One record of the sign-in half (what oidc-provider keeps through its adapter). */
+export interface Artifact {
+  readonly model: string;
+  /** Hash of the artifact's id: the id itself may be a bearer secret. */
+  readonly key: string;
+  readonly uid?: string;
+  readonly grantId?: string;
+  /** Sealed JSON. */
+  readonly payload: string;
+  /** Seconds since the epoch. */
+  readonly expiresAt?: number;
+  /** Seconds since the epoch; set once. */
+  readonly consumedAt?: number;
+}
+
+/** A signing key: public half in clear, private half sealed. */
+export interface StoredKey {
+  readonly kid: string;
+  readonly use: string;
+  readonly alg: string;
+  readonly publicJwk: string;
+  readonly sealedPrivateJwk: string;
+  /** Seconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** One event of the record: the hash covers writer, seq, the hash before it and the payload. */
+export interface AuditRow {
+  readonly writer: string;
+  /** From 1, without gaps, per writer. */
+  readonly seq: number;
+  /** Base64url SHA-256. */
+  readonly hash: string;
+  /** Canonical JSON, personal fields as commitments. */
+  readonly payload: string;
+}
+
+/** A personal field of an event, apart from the chain so that it can be erased. */
+export interface AuditPersonal {
+  readonly writer: string;
+  readonly seq: number;
+  readonly field: string;
+  readonly salt: string;
+  readonly value: string;
+}
+
+/** One process start, in the signed register. */
+export interface AuditWriter {
+  readonly writer: string;
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+  /** JWS over the writer's id, start and the entry before it. */
+  readonly signature: string;
+}
+
+/** A signed head of one writer's chain. */
+export interface AuditHead {
+  readonly writer: string;
+  readonly seq: number;
+  readonly hash: string;
+  /** Seconds since the epoch. */
+  readonly signedAt: number;
+  readonly signature: string;
+}
