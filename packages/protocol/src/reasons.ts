@@ -20,6 +20,9 @@ export type Retry =
   /** Wait as `Retry-After` says. */
   | "wait";
 
+/** The type of a table, checked entry by entry. */
+type Table<Entries extends Record<string, Entry>, Entry> = Entries;
+
 interface ErrorEntry {
   readonly status: number;
   /** The only sentence that leaves the house for this error. */
@@ -74,10 +77,10 @@ export const ERRORS = {
     retry: "new-id-jag",
   },
   insufficient_scope: { status: 403, description: "The access token lacks a scope that this needs.", retry: "never" },
-} as const satisfies Record<string, ErrorEntry>;
+} as const;
 
 /** An OAuth error code of the table {@link ERRORS}. */
-export type OAuthErrorCode = keyof typeof ERRORS;
+export type OAuthErrorCode = keyof Table<typeof ERRORS, ErrorEntry>;
 
 interface ReasonEntry {
   /** The error on the wire; `null` for a reason that explains a permit. */
@@ -90,8 +93,6 @@ interface ReasonEntry {
   readonly mend: string;
 }
 
-const DRAFT = "ID-JAG draft";
-
 /** Every reason, by id. */
 export const REASONS = {
   // --- The decision ---------------------------------------------------------------------------------------------
@@ -103,37 +104,37 @@ export const REASONS = {
   },
   "no-connection": {
     error: "access_denied",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "No connection lets this agent reach this app.",
     mend: "Add a connection from the agent to the app, for the people who should have it.",
   },
   "connection-off": {
     error: "access_denied",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "A connection from this agent to this app exists, and is switched off.",
     mend: "Switch the connection on, if this access is wanted.",
   },
   "connection-expired": {
     error: "access_denied",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "A connection from this agent to this app exists, and its expiry has passed.",
     mend: "Give the connection a later expiry, if this access is still wanted.",
   },
   "person-not-covered": {
     error: "access_denied",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The agent's connections to this app are for other people or groups.",
     mend: "Add the person, or one of their groups, to the connection's people.",
   },
   "scope-not-covered": {
     error: "access_denied",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The connections that apply name none of the scopes asked for, or none by default.",
     mend: "Add the scope to the connection, or default_scopes for requests that name none.",
   },
   "resource-not-covered": {
     error: "access_denied",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The connections that apply are for other resources of this app.",
     mend: "Add the resource to the connection's resources, or remove its list to cover all of the app.",
   },
@@ -181,7 +182,7 @@ export const REASONS = {
   },
   "audiences-several": {
     error: "invalid_target",
-    section: `${DRAFT} §4.3`,
+    section: "ID-JAG draft §4.3",
     means: "More than one audience was asked for in one request.",
     mend: "Ask for one audience at a time.",
   },
@@ -193,7 +194,7 @@ export const REASONS = {
   },
   "agent-unknown-to-app": {
     error: "access_denied",
-    section: `${DRAFT} §5`,
+    section: "ID-JAG draft §5",
     means: "The app's registration does not say which client id this agent has there.",
     mend: "Add the agent to the app's clients, with the client id that the app gave it.",
   },
@@ -273,7 +274,7 @@ export const REASONS = {
   },
   "actor-token-unsupported": {
     error: "invalid_request",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The request carries an actor token, and no actor is configured.",
     mend: "Leave actor_token out.",
   },
@@ -329,7 +330,7 @@ export const REASONS = {
   },
   "client-public": {
     error: "unauthorized_client",
-    section: `${DRAFT} §9.1`,
+    section: "ID-JAG draft §9.1",
     means: "A client without authentication may sign people in, and nothing else.",
     mend: "Give the agent a secret or a key.",
   },
@@ -391,7 +392,7 @@ export const REASONS = {
   // --- The subject token ----------------------------------------------------------------------------------------
   "subject-token-malformed": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The subject token is not an ID token that can be read.",
     mend: "Send the ID token exactly as the sign-in gave it.",
   },
@@ -409,7 +410,7 @@ export const REASONS = {
   },
   "subject-token-audience": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The subject token was issued to another client.",
     mend: "An agent exchanges only the ID tokens that were issued to itself.",
   },
@@ -439,7 +440,7 @@ export const REASONS = {
   },
   "person-unknown": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.3.3`,
+    section: "ID-JAG draft §4.3.3",
     means: "The person of the subject token is not in the directory.",
     mend: "Add the person, or sign in as somebody who is.",
   },
@@ -453,7 +454,7 @@ export const REASONS = {
   },
   "id-jag-typ": {
     error: "invalid_grant",
-    section: `${DRAFT} §3.1`,
+    section: "ID-JAG draft §3.1",
     means: "The assertion's typ is not oauth-id-jag+jwt.",
     mend: "Send an ID-JAG; an ID token or access token is not one.",
   },
@@ -471,13 +472,13 @@ export const REASONS = {
   },
   "id-jag-claim": {
     error: "invalid_grant",
-    section: `${DRAFT} §3.1`,
+    section: "ID-JAG draft §3.1",
     means: "A required claim of the ID-JAG is missing, or a claim has the wrong form.",
     mend: "Ask the IdP to issue ID-JAGs as the draft says; the record names the claim.",
   },
   "id-jag-issuer": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.4.1`,
+    section: "ID-JAG draft §4.4.1",
     means: "The ID-JAG's issuer (with its tenant) is not one that this server trusts.",
     mend: "Register the issuer as a customer's IdP, exactly as its metadata names it.",
   },
@@ -495,13 +496,13 @@ export const REASONS = {
   },
   "id-jag-audience": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.4.1`,
+    section: "ID-JAG draft §4.4.1",
     means: "The ID-JAG's aud is not exactly this server's issuer.",
     mend: "Ask the IdP for an ID-JAG with this server's issuer as audience.",
   },
   "id-jag-client": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.4.1`,
+    section: "ID-JAG draft §4.4.1",
     means: "The ID-JAG was issued to another client than the one that redeems it.",
     mend: "Map the agent to its client id at this app, in the IdP's registration of the app.",
   },
@@ -525,7 +526,7 @@ export const REASONS = {
   },
   "id-jag-bound": {
     error: "invalid_grant",
-    section: `${DRAFT} §9.8`,
+    section: "ID-JAG draft §9.8",
     means: "The ID-JAG is bound to a key, and the request does not prove it.",
     mend: "Redeem with a proof of the key that the exchange was made with.",
   },
@@ -537,7 +538,7 @@ export const REASONS = {
   },
   "id-jag-tenant": {
     error: "invalid_grant",
-    section: `${DRAFT} §6`,
+    section: "ID-JAG draft §6",
     means: "The ID-JAG names another customer of this server than the one its issuer selects.",
     mend: "Correct aud_tenant at the IdP.",
   },
@@ -549,13 +550,13 @@ export const REASONS = {
   },
   "subject-unresolved": {
     error: "invalid_grant",
-    section: `${DRAFT} §4.4.1`,
+    section: "ID-JAG draft §4.4.1",
     means: "The person of the ID-JAG has no account here, and none may be made on the fly.",
     mend: "Add the account, or allow just-in-time provisioning for this issuer.",
   },
   "nothing-granted": {
     error: "invalid_scope",
-    section: `${DRAFT} §4.4.1`,
+    section: "ID-JAG draft §4.4.1",
     means: "Local policy leaves no scope of those asked for.",
     mend: "Ask for a scope that this client may have here.",
   },
@@ -647,10 +648,10 @@ export const REASONS = {
     means: "Something failed that should not have; nothing was issued.",
     mend: "Look for the decision id in the server's log, and report it.",
   },
-} as const satisfies Record<string, ReasonEntry>;
+} as const;
 
 /** The id of a reason of the catalogue {@link REASONS}. */
-export type ReasonId = keyof typeof REASONS;
+export type ReasonId = keyof Table<typeof REASONS, ReasonEntry>;
 
 /** The reasons for which something is refused: all but those that explain a permit. */
 export type RefusalReason = {

@@ -1,0 +1,151 @@
+import { asObject, decodeBase64url, decodeUtf8, encodeBase64url, parseJsonObject } from "./encoding.ts";
+
+export {
+  generateSigningKey,
+  importSigner,
+  importVerifier,
+  type JwkSet,
+  jwksKeys,
+  type PrivateJwk,
+  type PublicJwk,
+  parseJwks,
+  thumbprint,
+} from "./keys.ts";
+
+/** The signature algorithms that we sign and verify with. */
+export const JWS_ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"] as const;
+
+/** One of {@link JWS_ALGORITHMS}. */
+export type JwsAlgorithm = (typeof JWS_ALGORITHMS)[number];
+
+/** Whether a header's `alg` is one that we know; `none` and the MACs are not. */
+export function isJwsAlgorithm(alg: unknown): alg is JwsAlgorithm {
+  return JWS_ALGORITHMS.some((known) => known === alg);
+}
+
+/** Signs with one key, wherever that key is: WebCrypto, node:crypto, a KMS, an HSM. */
+export interface Signer {
+  readonly alg: JwsAlgorithm;
+  readonly kid: string;
+  /**
+   * @param data - The JWS signing input, ASCII bytes.
+   * @returns the signature as JWS wants it (ES256: 64 bytes r||s; EdDSA: 64; RSA: the modulus' length).
+   */
+  sign(data: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Verifies with one key. */
+export interface Verifier {
+  readonly alg: JwsAlgorithm;
+  /**
+   * @param data - The JWS signing input, ASCII bytes.
+   * @param signature - As JWS has it.
+   */
+  verify(data: Uint8Array, signature: Uint8Array): Promise<boolean>;
+}
+
+/**
+ * Finds the key that a header names; `undefined` when there is none that fits.
+ * Rejects when the keys can not be had at all.
+ */
+export type KeySource = (header: JwsHeader) => Promise<Verifier | undefined>;
+
+/** A protected header, as far as we read it. */
+export interface JwsHeader {
+  readonly alg: string;
+  readonly kid?: string;
+  readonly typ?: string;
+  readonly crit?: unknown;
+}
+
+/** A JWS in compact form, taken apart but not verified. */
+export interface DecodedJws {
+  readonly header: JwsHeader;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly signingInput: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Characters that a token may have at the most. */
+export const MAX_TOKEN_LENGTH = 16_384;
+
+const ascii = new TextEncoder();
+
+/**
+ * Signs claims as a JWT in compact form.
+ *
+ * @param typ - The header's `typ`: every kind of token has its own (RFC 8725 §3.11).
+ * @param claims - The payload; members that are `undefined` are left out.
+ * @see RFC 7515 §7.1
+ */
+export async function signJwt(typ: string, claims: object, signer: Signer): Promise<string> {
+  const header = encodeBase64url(JSON.stringify({ alg: signer.alg, kid: signer.kid, typ }));
+  const input = `${header}.${encodeBase64url(JSON.stringify(claims))}`;
+  return `${input}.${encodeBase64url(await signer.sign(ascii.encode(input)))}`;
+}
+
+/**
+ * Takes a JWT in compact form apart, without verifying it.
+ *
+ * @param token - At most {@link MAX_TOKEN_LENGTH} characters.
+ * @returns its parts, or `undefined` when it is not three parts of base64url with JSON objects in the first two.
+ * @see RFC 7515 §5.2
+ */
+export function decodeJws(token: string): DecodedJws | undefined {
+  if (token.length > MAX_TOKEN_LENGTH) return undefined;
+  const parts = token.split(".");
+  const [head, body, tail] = parts;
+  if (parts.length !== 3 || !head || !body || !tail) return undefined;
+  const header = decodePart(head);
+  const payload = decodePart(body);
+  const signature = decodeBase64url(tail);
+  if (!header || !payload || !signature || typeof header.alg !== "string") return undefined;
+  if (header.kid !== undefined && typeof header.kid !== "string") return undefined;
+  if (header.typ !== undefined && typeof header.typ !== "string") return undefined;
+  return {
+    // Checked just above, member by member.
+    header: header as unknown as JwsHeader,
+    payload,
+    signingInput: ascii.encode(`${head}.${body}`),
+    signature,
+  };
+}
+
+function decodePart(part: string): Record<string, unknown> | undefined {
+  const bytes = decodeBase64url(part);
+  const text = bytes && decodeUtf8(bytes);
+  return text === undefined ? undefined : asObject(parseJsonObject(text));
+}
+
+/**
+ * Whether the header's `typ` is the expected one: case-insensitive, with or without `application/`.
+ * @see RFC 7515 §4.1.9
+ */
+export function typIs(header: JwsHeader, expected: string): boolean {
+  return header.typ?.toLowerCase().replace(/^application\//, "") === expected;
+}
+
+/** Why a signature does not count. */
+export type SignatureFault = "algorithm" | "crit" | "key" | "signature";
+
+/**
+ * Checks algorithm, critical extensions, key and signature, in that order.
+ *
+ * @param algorithms - Those allowed for this issuer and kind of token.
+ * @param keys - Where the issuer's keys come from; never a URL in the token.
+ * @returns the fault, or `undefined` when the signature is good. Rejects when the keys can not be had.
+ * @see RFC 7515 §5.2, RFC 8725 §3.1
+ */
+export async function checkSignature(
+  jws: DecodedJws,
+  algorithms: readonly JwsAlgorithm[],
+  keys: KeySource,
+): Promise<SignatureFault | undefined> {
+  const { alg, crit } = jws.header;
+  if (!isJwsAlgorithm(alg) || !algorithms.includes(alg)) return "algorithm";
+  // RFC 7515 §4.1.11: we understand no extension, so whatever is critical is not understood.
+  if (crit !== undefined) return "crit";
+  const verifier = await keys(jws.header);
+  if (verifier === undefined || verifier.alg !== alg) return "key";
+  return (await verifier.verify(jws.signingInput, jws.signature)) ? undefined : "signature";
+}

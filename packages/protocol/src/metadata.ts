@@ -1,0 +1,147 @@
+import { asObject, asStrings } from "./encoding.ts";
+import { CredenceError } from "./errors.ts";
+import { ID_JAG_GRANT_PROFILE, ID_JAG_TOKEN_TYPE } from "./id-jag.ts";
+import { JWT_BEARER_GRANT } from "./jwt-bearer.ts";
+
+export { buildChallenge, type Challenge, parseChallenges } from "./challenge.ts";
+
+/** Metadata of an authorization server, as far as we read it. @see RFC 8414 §2 */
+export interface AuthorizationServerMetadata {
+  readonly issuer: string;
+  readonly token_endpoint: string;
+  readonly authorization_endpoint?: string;
+  readonly jwks_uri?: string;
+  readonly grant_types_supported?: readonly string[];
+  readonly token_endpoint_auth_methods_supported?: readonly string[];
+  readonly scopes_supported?: readonly string[];
+  readonly authorization_grant_profiles_supported?: readonly string[];
+  readonly identity_chaining_requested_token_types_supported?: readonly string[];
+}
+
+/** Metadata of a protected resource, as far as we read it. @see RFC 9728 §2 */
+export interface ProtectedResourceMetadata {
+  readonly resource: string;
+  readonly authorization_servers: readonly string[];
+  readonly scopes_supported?: readonly string[];
+}
+
+/**
+ * The URLs at which a server's metadata may stand, in the order to try them.
+ *
+ * @param issuer - Issuer identifier: an absolute URL.
+ * @see RFC 8414 §3.1, OpenID Connect Discovery §4
+ */
+export function authorizationServerMetadataUrls(issuer: string): readonly string[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname === "/" ? "" : pathname.replace(/\/$/, "");
+  return [
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+    ...(path === "" ? [] : [`${origin}/.well-known/openid-configuration${path}`]),
+    `${origin}${path}/.well-known/openid-configuration`,
+  ];
+}
+
+/**
+ * The URLs at which a resource's metadata may stand, in the order to try them: path-inserted, then at the root.
+ * @see RFC 9728 §3.1
+ */
+export function protectedResourceMetadataUrls(resource: string): readonly string[] {
+  const { origin, pathname, search } = new URL(resource);
+  const path = pathname === "/" ? "" : pathname;
+  const root = `${origin}/.well-known/oauth-protected-resource`;
+  return path + search === "" ? [root] : [`${root}${path}${search}`, root];
+}
+
+/**
+ * Parses an authorization server's metadata.
+ *
+ * @param value - Parsed JSON.
+ * @param issuer - The identifier that it was looked up for: compared letter by letter (RFC 8414 §3.3).
+ * @throws CredenceError `response_invalid`, with a `reason` that names the member.
+ */
+export function parseAuthorizationServerMetadata(value: unknown, issuer: string): AuthorizationServerMetadata {
+  const metadata = asObject(value);
+  if (metadata === undefined) throw wrong("authorization server", "document", "is not a JSON object");
+  if (metadata.issuer !== issuer) throw wrong("authorization server", "issuer", `is not ${issuer}`);
+  if (!isUrl(metadata.token_endpoint)) throw wrong("authorization server", "token_endpoint", "is not a URL");
+  for (const name of ["authorization_endpoint", "jwks_uri"]) {
+    if (metadata[name] !== undefined && !isUrl(metadata[name]))
+      throw wrong("authorization server", name, "is not a URL");
+  }
+  for (const name of [
+    "grant_types_supported",
+    "token_endpoint_auth_methods_supported",
+    "scopes_supported",
+    "authorization_grant_profiles_supported",
+    "identity_chaining_requested_token_types_supported",
+  ]) {
+    if (metadata[name] !== undefined && !asStrings(metadata[name])) {
+      throw wrong("authorization server", name, "is not a list of strings");
+    }
+  }
+  // Each member that the type names was checked above.
+  return metadata as unknown as AuthorizationServerMetadata;
+}
+
+/**
+ * Parses a protected resource's metadata.
+ *
+ * @param value - Parsed JSON.
+ * @param url - The URL that a call was made to: the metadata's `resource` must cover it.
+ * @throws CredenceError `response_invalid`, with a `reason` that names the member.
+ * @see RFC 9728 §3.3
+ */
+export function parseProtectedResourceMetadata(value: unknown, url: string): ProtectedResourceMetadata {
+  const metadata = asObject(value);
+  const resource = metadata?.resource;
+  if (!isUrl(resource)) throw wrong("protected resource", "resource", "is not a URL");
+  if (!covers(resource, url)) throw wrong("protected resource", "resource", "does not cover the URL that was called");
+  const servers = asStrings(metadata?.authorization_servers);
+  if (!servers?.length || !servers.every(isUrl))
+    throw wrong("protected resource", "authorization_servers", "names none");
+  const scopes = metadata?.scopes_supported;
+  if (scopes !== undefined && !asStrings(scopes))
+    throw wrong("protected resource", "scopes_supported", "is not a list");
+  return {
+    resource,
+    authorization_servers: servers,
+    ...(scopes === undefined ? {} : { scopes_supported: asStrings(scopes) ?? [] }),
+  };
+}
+
+/**
+ * Whether a resource identifier covers a URL: same origin, and the URL's path is the resource's or below it.
+ */
+export function covers(resource: string, url: string): boolean {
+  const outer = new URL(resource);
+  const inner = new URL(url);
+  if (outer.origin !== inner.origin) return false;
+  const prefix = outer.pathname.endsWith("/") ? outer.pathname : `${outer.pathname}/`;
+  const below =
+    inner.pathname === outer.pathname || `${inner.pathname}/` === prefix || inner.pathname.startsWith(prefix);
+  return below && (outer.search === "" || outer.search === inner.search);
+}
+
+/** Whether a resource authorization server says that it redeems ID-JAGs. @see ID-JAG draft §7.2 */
+export function redeemsIdJags(metadata: AuthorizationServerMetadata): boolean {
+  return (
+    (metadata.authorization_grant_profiles_supported?.includes(ID_JAG_GRANT_PROFILE) ?? false) &&
+    (metadata.grant_types_supported?.includes(JWT_BEARER_GRANT) ?? false)
+  );
+}
+
+/** Whether an IdP says that it issues ID-JAGs. @see ID-JAG draft §7.1 */
+export function issuesIdJags(metadata: AuthorizationServerMetadata): boolean {
+  return metadata.identity_chaining_requested_token_types_supported?.includes(ID_JAG_TOKEN_TYPE) ?? false;
+}
+
+function isUrl(value: unknown): value is string {
+  return typeof value === "string" && URL.canParse(value);
+}
+
+function wrong(what: string, member: string, how: string): CredenceError {
+  return new CredenceError(`The ${what} metadata's ${member} ${how}`, {
+    code: "response_invalid",
+    reason: `metadata-${member.replaceAll("_", "-")}`,
+  });
+}

@@ -1,0 +1,170 @@
+import { asObject } from "./encoding.ts";
+import { CredenceError } from "./errors.ts";
+import type { Form } from "./form.ts";
+import { ID_JAG_TOKEN_TYPE } from "./id-jag.ts";
+import { MAX_TOKEN_LENGTH } from "./jws.ts";
+import { ok, type Result, refuse } from "./result.ts";
+import { parseResource, parseScope } from "./scope.ts";
+
+/** Grant type of the token exchange. @see RFC 8693 §2.1 */
+export const TOKEN_EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/** Token types of subject tokens. @see RFC 8693 §3 */
+export const TOKEN_TYPES = {
+  idToken: "urn:ietf:params:oauth:token-type:id_token",
+  saml2: "urn:ietf:params:oauth:token-type:saml2",
+  refreshToken: "urn:ietf:params:oauth:token-type:refresh_token",
+} as const;
+
+/** A token exchange request for an ID-JAG, parsed. */
+export interface TokenExchangeRequest {
+  /** Issuer of the resource authorization server. */
+  readonly audience: string;
+  readonly resource: readonly string[];
+  /** `undefined` when the request names none. */
+  readonly scope: readonly string[] | undefined;
+  readonly subjectToken: string;
+  readonly subjectTokenType: string;
+}
+
+/**
+ * Parses a token exchange request for an ID-JAG.
+ *
+ * @returns the request; refused: `parameter-missing`, `requested-token-type-unsupported`,
+ * `subject-token-type-unsupported`, `audiences-several`, `actor-token-unsupported`,
+ * `authorization-details-unsupported`, `scope-malformed`, `resource-malformed`, `subject-token-malformed`.
+ * @see ID-JAG draft §4.3, RFC 8693 §2.1
+ */
+export function parseTokenExchangeRequest(form: Form): Result<TokenExchangeRequest> {
+  const requested = form.get("requested_token_type");
+  if (requested === undefined) return refuse("parameter-missing", "requested_token_type");
+  if (requested !== ID_JAG_TOKEN_TYPE) return refuse("requested-token-type-unsupported");
+  const audience = parseAudience(form);
+  if (!audience.ok) return audience;
+  const subject = parseSubjectToken(form);
+  if (!subject.ok) return subject;
+  if (form.get("actor_token") ?? form.get("actor_token_type")) return refuse("actor-token-unsupported");
+  if (form.get("authorization_details")) return refuse("authorization-details-unsupported");
+  const resource = parseResources(form);
+  if (!resource.ok) return resource;
+  const asked = form.get("scope");
+  const scope = asked === undefined ? ok(undefined) : parseScope(asked);
+  if (!scope.ok) return scope;
+  return ok({ audience: audience.value, resource: resource.value, scope: scope.value, ...subject.value });
+}
+
+function parseAudience(form: Form): Result<string> {
+  const [audience, ...others] = form.all("audience");
+  if (audience === undefined) return refuse("parameter-missing", "audience");
+  if (others.length > 0) return refuse("audiences-several");
+  return audience.length <= 2_048 ? ok(audience) : refuse("parameter-malformed", "audience");
+}
+
+function parseSubjectToken(form: Form): Result<{ subjectToken: string; subjectTokenType: string }> {
+  const subjectToken = form.get("subject_token");
+  if (subjectToken === undefined) return refuse("parameter-missing", "subject_token");
+  const subjectTokenType = form.get("subject_token_type");
+  if (subjectTokenType === undefined) return refuse("parameter-missing", "subject_token_type");
+  if (subjectTokenType !== TOKEN_TYPES.idToken) return refuse("subject-token-type-unsupported");
+  if (subjectToken.length > MAX_TOKEN_LENGTH) return refuse("subject-token-malformed", "too long");
+  return ok({ subjectToken, subjectTokenType });
+}
+
+function parseResources(form: Form): Result<readonly string[]> {
+  const resources: string[] = [];
+  for (const sent of new Set(form.all("resource"))) {
+    const resource = parseResource(sent);
+    if (!resource.ok) return resource;
+    resources.push(resource.value);
+  }
+  return ok(resources);
+}
+
+/** What a client asks the IdP for. */
+export interface TokenExchangeParameters {
+  /** Issuer of the resource authorization server. */
+  readonly audience: string;
+  readonly resource?: string | readonly string[];
+  /** Scope tokens divided by spaces. */
+  readonly scope?: string;
+  readonly subjectToken: string;
+  /** By default an ID token. */
+  readonly subjectTokenType?: string;
+}
+
+/**
+ * Builds the form of a token exchange request, without client authentication.
+ * @see ID-JAG draft §4.3
+ */
+export function buildTokenExchangeRequest(parameters: TokenExchangeParameters): URLSearchParams {
+  const form = new URLSearchParams({
+    grant_type: TOKEN_EXCHANGE_GRANT,
+    requested_token_type: ID_JAG_TOKEN_TYPE,
+    audience: parameters.audience,
+    subject_token: parameters.subjectToken,
+    subject_token_type: parameters.subjectTokenType ?? TOKEN_TYPES.idToken,
+  });
+  for (const resource of [parameters.resource ?? []].flat()) form.append("resource", resource);
+  if (parameters.scope) form.set("scope", parameters.scope);
+  return form;
+}
+
+/** The answer to a token exchange, as JSON. @see ID-JAG draft §4.3.4 */
+export interface TokenExchangeAnswer {
+  readonly issued_token_type: typeof ID_JAG_TOKEN_TYPE;
+  /** The ID-JAG: RFC 8693 wants this name, though it is no access token. */
+  readonly access_token: string;
+  readonly token_type: "N_A";
+  /** Seconds. */
+  readonly expires_in: number;
+  readonly scope?: string;
+  readonly resource?: string | readonly string[];
+}
+
+/** Builds the answer. The granted scope and resource always stand in it. @see ID-JAG draft §4.3.4 */
+export function buildTokenExchangeAnswer(granted: {
+  readonly idJag: string;
+  readonly expiresIn: number;
+  readonly scope: readonly string[];
+  readonly resource?: string;
+}): TokenExchangeAnswer {
+  return {
+    issued_token_type: ID_JAG_TOKEN_TYPE,
+    access_token: granted.idJag,
+    token_type: "N_A",
+    expires_in: granted.expiresIn,
+    scope: granted.scope.join(" "),
+    ...(granted.resource === undefined ? {} : { resource: granted.resource }),
+  };
+}
+
+/**
+ * Parses the answer to a token exchange.
+ *
+ * @param value - Parsed JSON of a 200 answer.
+ * @throws CredenceError `response_invalid` when it is not an ID-JAG's.
+ * @see ID-JAG draft §4.3.4
+ */
+export function parseTokenExchangeAnswer(value: unknown): TokenExchangeAnswer {
+  const answer = asObject(value);
+  const wrong = (member: string): CredenceError =>
+    new CredenceError(`The IdP's answer to the token exchange has no valid ${member}`, {
+      code: "response_invalid",
+      reason: `token-exchange-answer-${member.replaceAll("_", "-")}`,
+    });
+  if (answer?.issued_token_type !== ID_JAG_TOKEN_TYPE) throw wrong("issued_token_type");
+  if (typeof answer.access_token !== "string" || answer.access_token === "") throw wrong("access_token");
+  // RFC 8693 §2.2.1: the value is compared without regard to case, as all token types are (RFC 6749 §5.1).
+  if (typeof answer.token_type !== "string" || answer.token_type.toLowerCase() !== "n_a") throw wrong("token_type");
+  if (answer.scope !== undefined && typeof answer.scope !== "string") throw wrong("scope");
+  const expiresIn = answer.expires_in;
+  if (expiresIn !== undefined && !(typeof expiresIn === "number" && expiresIn >= 0)) throw wrong("expires_in");
+  return {
+    issued_token_type: ID_JAG_TOKEN_TYPE,
+    access_token: answer.access_token,
+    token_type: "N_A",
+    // RECOMMENDED only; the ID-JAG's own exp tells more exactly anyway.
+    expires_in: expiresIn ?? 0,
+    ...(answer.scope === undefined ? {} : { scope: answer.scope }),
+  };
+}
