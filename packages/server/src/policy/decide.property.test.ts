@@ -1,0 +1,215 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Connection, PeopleRef } from "../directory/types.ts";
+import { NOW } from "./decide.testing.ts";
+import { decide } from "./decide.ts";
+import type { Decision } from "./decision.ts";
+import type { Facts } from "./facts.ts";
+
+const SCOPES = ["read", "write", "admin"];
+const RESOURCES = ["urn:r:1", "urn:r:2"];
+
+const connections: fc.Arbitrary<Connection[]> = fc.uniqueArray(
+  fc
+    .record(
+      {
+        id: fc.constantFrom("c1", "c2", "c3", "c4", "c5"),
+        enabled: fc.oneof({ arbitrary: fc.constant(true), weight: 4 }, { arbitrary: fc.constant(false), weight: 1 }),
+        agent: fc.constant("assistant"),
+        app: fc.constant("ledger"),
+        people: fc.subarray<PeopleRef>(["everyone", "person:alice", "person:bob", "group:finance", "group:legal"]),
+        scopes: fc.subarray(SCOPES, { minLength: 1 }),
+        defaultScopes: fc.subarray(SCOPES),
+        resources: fc.subarray(RESOURCES, { minLength: 1 }),
+        conditions: fc.oneof(fc.constant({}), fc.record({ maxAge: fc.constantFrom(10, 100, 1000) })),
+        lifetime: fc.constantFrom(60, 120, 600),
+        expires: fc.constantFrom(NOW - 1, NOW, NOW + 1),
+      },
+      { requiredKeys: ["id", "enabled", "agent", "app", "people", "scopes", "defaultScopes", "conditions"] },
+    )
+    .map((connection) => ({
+      ...connection,
+      defaultScopes: connection.defaultScopes.filter((scope) => connection.scopes.includes(scope)),
+    })),
+  { selector: ({ id }) => id, maxLength: 5 },
+);
+
+const rarely = fc.oneof({ arbitrary: fc.constant(true), weight: 15 }, { arbitrary: fc.constant(false), weight: 1 });
+
+const requests: fc.Arbitrary<Facts> = fc.record({
+  id: fc.constant("decision"),
+  now: fc.constant(NOW),
+  defaultLifetime: fc.constant(300),
+  agent: fc.record({
+    id: fc.constant("assistant"),
+    enabled: rarely,
+    denialError: fc.constant("access_denied" as const),
+  }),
+  person: fc.record({ id: fc.constant("alice"), groups: fc.subarray(["finance", "staff"]), enabled: rarely }),
+  authentication: fc.record(
+    { authTime: fc.constantFrom(NOW, NOW - 10, NOW - 50, NOW - 500, NOW - 5000, NOW + 61) },
+    { requiredKeys: [] },
+  ),
+  app: fc.record({
+    id: fc.constant("ledger"),
+    enabled: rarely,
+    resources: fc.subarray(RESOURCES),
+    scopes: fc.constant({ read: "", write: "", admin: "" }),
+    clients: fc.constantFrom<Record<string, string>>({ assistant: "x" }, { assistant: "y" }, { other: "z" }),
+  }),
+  connections,
+  asked: fc.record(
+    {
+      resource: fc.oneof(fc.constant([]), fc.subarray([...RESOURCES, "urn:r:3"], { maxLength: 2 })),
+      scope: fc.subarray([...SCOPES, "fly"]),
+    },
+    { requiredKeys: ["resource"] },
+  ),
+});
+
+/**
+ * The text once more, sentence by sentence and scope by scope, with no thought for reasons or speed: which scopes does
+ * some connection give with all its conditions true, and which would one give but for the age of the sign-in?
+ */
+function naive(f: Facts): { effect: Decision["effect"]; scope?: string[]; maxAge?: number; lifetime?: number } {
+  const deny = { effect: "deny" } as const;
+  if (!(f.agent.enabled && f.person.enabled && f.app.enabled && f.agent.id in f.app.clients)) return deny;
+  if (f.asked.resource.length > 1) return deny;
+  for (const resource of f.asked.resource) if (new Set(f.app.resources).has(resource) === false) return deny;
+  const byName = (f.asked.scope ?? []).length > 0;
+  for (const scope of f.asked.scope ?? []) if (!Object.keys(f.app.scopes).includes(scope)) return deny;
+
+  const target =
+    f.asked.resource.length === 1 ? f.asked.resource[0] : f.app.resources.length === 1 ? f.app.resources[0] : null;
+  const me = new Set<string>(["everyone", `person:${f.person.id}`, ...f.person.groups.map((g) => `group:${g}`)]);
+  const { authTime } = f.authentication;
+  const age = authTime === undefined || authTime > f.now + 60 ? Number.POSITIVE_INFINITY : f.now - authTime;
+
+  const granted: string[] = [];
+  const lifetimes: number[] = [];
+  const away: { scope: string; maxAge: number }[] = [];
+  for (const scope of Object.keys(f.app.scopes)) {
+    if (byName && !f.asked.scope?.includes(scope)) continue;
+    let given = false;
+    let patience = -1;
+    for (const c of f.connections) {
+      if (!c.enabled || (c.expires ?? Number.POSITIVE_INFINITY) <= f.now) continue;
+      if (![...c.people].some((who) => me.has(who))) continue;
+      if (c.resources && !(target && c.resources.includes(target))) continue;
+      if (!(byName ? c.scopes : c.defaultScopes).includes(scope)) continue;
+      if (age <= (c.conditions.maxAge ?? Number.POSITIVE_INFINITY)) {
+        given = true;
+        lifetimes.push(c.lifetime ?? f.defaultLifetime);
+      } else patience = Math.max(patience, c.conditions.maxAge ?? -1);
+    }
+    if (given) granted.push(scope);
+    else if (patience >= 0) away.push({ scope, maxAge: patience });
+  }
+  const everythingLeftIsAway = granted.length === 0 && away.length > 0;
+  if (byName ? away.length > 0 : everythingLeftIsAway) {
+    return { effect: "step-up", maxAge: away.map(({ maxAge }) => maxAge).sort((a, b) => a - b)[0] ?? -1 };
+  }
+  if (granted.length === 0) return deny;
+  return { effect: "permit", scope: granted.sort(), lifetime: lifetimes.sort((a, b) => a - b)[0] ?? -1 };
+}
+
+function essence(decision: Decision): ReturnType<typeof naive> {
+  if (decision.effect === "deny") return { effect: "deny" };
+  if (decision.effect === "step-up") return { effect: "step-up", maxAge: decision.maxAge };
+  return { effect: "permit", scope: [...decision.granted.scope], lifetime: decision.granted.lifetime };
+}
+
+const RUNS = { numRuns: 3000 };
+
+describe("the algebra of a decision", () => {
+  it("agrees with a second implementation written from the text", () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(requests, (facts) => {
+        const decision = essence(decide(facts));
+        seen.add(decision.effect);
+        expect(decision).toEqual(naive(facts));
+      }),
+      RUNS,
+    );
+    // Requests that all end alike would show nothing.
+    expect(seen).toEqual(new Set(["permit", "deny", "step-up"]));
+  });
+
+  it("does not depend on the order of the connections", () => {
+    fc.assert(
+      fc.property(requests, fc.infiniteStream(fc.nat()), (facts, random) => {
+        const shuffled = facts.connections
+          .map((connection) => ({ connection, at: random.next().value }))
+          .sort((a, b) => a.at - b.at)
+          .map(({ connection }) => connection);
+        expect(decide({ ...facts, connections: shuffled })).toEqual(decide(facts));
+      }),
+      RUNS,
+    );
+  });
+
+  it("one connection more never takes a scope away; at most it asks for a step-up", () => {
+    fc.assert(
+      fc.property(requests, (facts) => {
+        const fewer = decide({ ...facts, connections: facts.connections.slice(1) });
+        if (fewer.effect !== "permit") return;
+        const more = decide(facts);
+        expect(more.effect).not.toBe("deny");
+        if (more.effect === "permit") {
+          expect(more.granted.scope).toEqual(expect.arrayContaining([...fewer.granted.scope]));
+          expect(more.granted.resource).toBe(fewer.granted.resource);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it("switching a connection off never adds a scope that was not granted or one step-up away", () => {
+    fc.assert(
+      fc.property(requests, (facts) => {
+        const off = decide({
+          ...facts,
+          connections: facts.connections.map((c, i) => (i === 0 ? { ...c, enabled: false } : c)),
+        });
+        if (off.effect !== "permit") return;
+        const on = decide(facts);
+        if (on.effect === "permit") expect(on.granted.scope).toEqual(expect.arrayContaining([...off.granted.scope]));
+        else expect(on.effect).toBe("step-up");
+      }),
+      RUNS,
+    );
+  });
+
+  it("disabling the agent, the person or the app denies whatever was permitted", () => {
+    fc.assert(
+      fc.property(requests, fc.constantFrom("agent", "person", "app"), (facts, party) => {
+        expect(decide({ ...facts, [party]: { ...facts[party as "agent"], enabled: false } }).effect).toBe("deny");
+      }),
+      RUNS,
+    );
+  });
+
+  it("a new sign-in answers every step-up", () => {
+    fc.assert(
+      fc.property(requests, (facts) => {
+        if (decide(facts).effect !== "step-up") return;
+        expect(decide({ ...facts, authentication: { authTime: facts.now } }).effect).toBe("permit");
+      }),
+      RUNS,
+    );
+  });
+
+  it("grants nothing beyond what was asked for, and only what the app has", () => {
+    fc.assert(
+      fc.property(requests, (facts) => {
+        const decision = decide(facts);
+        if (decision.effect !== "permit") return;
+        expect(Object.keys(facts.app.scopes)).toEqual(expect.arrayContaining([...decision.granted.scope]));
+        if (facts.asked.scope?.length)
+          expect(facts.asked.scope).toEqual(expect.arrayContaining([...decision.granted.scope]));
+      }),
+      RUNS,
+    );
+  });
+});
