@@ -33,11 +33,13 @@ export interface Store {
   connections(agent: string, app: string): Promise<readonly Connection[]>;
 
   // --- Sign-in artifacts (sessions, codes, refresh tokens …); values are opaque to the store --------------------------
+  /** Stores or replaces an artifact. A mark of use stays: what was used once does not become unused by being saved. */
   putArtifact(artifact: Artifact): Promise<void>;
   artifact(model: string, key: string): Promise<Artifact | undefined>;
   artifactByUid(model: string, uid: string): Promise<Artifact | undefined>;
   /**
    * Marks an artifact as used, in one conditional update: of any number of simultaneous calls, exactly one gets `first`.
+   * An artifact that does not exist can not be used: `again`.
    * @param now - Seconds since the epoch, recorded as the time of use.
    */
   consumeArtifact(model: string, key: string, now: number): Promise<"first" | "again">;
@@ -54,11 +56,14 @@ export interface Store {
   appendAudit(rows: readonly AuditRow[], personal: readonly AuditPersonal[]): Promise<void>;
   addAuditWriter(writer: AuditWriter): Promise<void>;
   addAuditHead(head: AuditHead): Promise<void>;
+  /** In the order of the register. */
   auditWriters(): Promise<readonly AuditWriter[]>;
   auditHeads(): Promise<readonly AuditHead[]>;
   /** Rows of one writer with seq > `after`, in order. */
   auditRows(writer: string, after: number, limit: number): Promise<readonly AuditRow[]>;
   auditPersonal(writer: string, fromSeq: number, toSeq: number): Promise<readonly AuditPersonal[]>;
+  /** How far each writer's rows reach, also of writers that the register does not have. */
+  auditExtents(): Promise<readonly AuditExtent[]>;
 
   // --- Housekeeping ---------------------------------------------------------------------------------------------------
   /** Forgets marks and artifacts that expired before `now` (seconds since the epoch). */
@@ -112,8 +117,17 @@ export interface AuditPersonal {
   readonly value: string;
 }
 
+/** How far the rows of one writer reach. */
+export interface AuditExtent {
+  readonly writer: string;
+  /** The highest seq. */
+  readonly lastSeq: number;
+}
+
 /** One process start, in the signed register. */
 export interface AuditWriter {
+  /** Place in the register, from 1, without gaps; unique, so that of two simultaneous entries one is rejected. */
+  readonly position: number;
   readonly writer: string;
   /** Seconds since the epoch. */
   readonly startedAt: number;

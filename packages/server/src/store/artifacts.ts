@@ -1,0 +1,99 @@
+import type { Kysely, Selectable } from "kysely";
+import type { Tables } from "./schema.ts";
+import type { Artifact, Store } from "./store.ts";
+
+type ArtifactStore = Pick<
+  Store,
+  | "consume"
+  | "putArtifact"
+  | "artifact"
+  | "artifactByUid"
+  | "consumeArtifact"
+  | "deleteArtifact"
+  | "deleteGrant"
+  | "sweep"
+>;
+
+/** Marks of single use, and what the sign-in half keeps. */
+export function artifactStore(read: Kysely<Tables>, write: Kysely<Tables>): ArtifactStore {
+  return {
+    async consume(kind, key, expiresAt) {
+      const { numInsertedOrUpdatedRows } = await write
+        .insertInto("single_use")
+        .values({ kind, key, expires_at: expiresAt })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      return numInsertedOrUpdatedRows === 1n ? "first" : "again";
+    },
+    async putArtifact(artifact) {
+      await write
+        .insertInto("artifacts")
+        .values(toRow(artifact))
+        .onConflict((conflict) =>
+          conflict.columns(["model", "key"]).doUpdateSet((eb) => ({
+            uid: eb.ref("excluded.uid"),
+            grant_id: eb.ref("excluded.grant_id"),
+            payload: eb.ref("excluded.payload"),
+            expires_at: eb.ref("excluded.expires_at"),
+            // Set once: saving an artifact that was read before it was used must not make it fresh again.
+            consumed_at: eb.fn.coalesce("artifacts.consumed_at", "excluded.consumed_at"),
+          })),
+        )
+        .execute();
+    },
+    async artifact(model, key) {
+      const query = read.selectFrom("artifacts").selectAll().where("model", "=", model).where("key", "=", key);
+      const row = await query.executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async artifactByUid(model, uid) {
+      const query = read.selectFrom("artifacts").selectAll().where("model", "=", model).where("uid", "=", uid);
+      const row = await query.executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async consumeArtifact(model, key, now) {
+      const { numUpdatedRows } = await write
+        .updateTable("artifacts")
+        .set({ consumed_at: now })
+        .where("model", "=", model)
+        .where("key", "=", key)
+        .where("consumed_at", "is", null)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n ? "first" : "again";
+    },
+    async deleteArtifact(model, key) {
+      await write.deleteFrom("artifacts").where("model", "=", model).where("key", "=", key).execute();
+    },
+    async deleteGrant(grantId) {
+      await write.deleteFrom("artifacts").where("grant_id", "=", grantId).execute();
+    },
+    async sweep(now) {
+      await write.deleteFrom("single_use").where("expires_at", "<", now).execute();
+      await write.deleteFrom("artifacts").where("expires_at", "<", now).execute();
+    },
+  };
+}
+
+function toRow(artifact: Artifact): Tables["artifacts"] {
+  return {
+    model: artifact.model,
+    key: artifact.key,
+    uid: artifact.uid ?? null,
+    grant_id: artifact.grantId ?? null,
+    payload: artifact.payload,
+    expires_at: artifact.expiresAt ?? null,
+    consumed_at: artifact.consumedAt ?? null,
+  };
+}
+
+function fromRow(row: Selectable<Tables["artifacts"]>): Artifact {
+  return {
+    model: row.model,
+    key: row.key,
+    ...(row.uid === null ? {} : { uid: row.uid }),
+    ...(row.grant_id === null ? {} : { grantId: row.grant_id }),
+    payload: row.payload,
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+    ...(row.consumed_at === null ? {} : { consumedAt: row.consumed_at }),
+  };
+}

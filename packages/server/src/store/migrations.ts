@@ -1,0 +1,168 @@
+import { CredenceError } from "@credence/protocol";
+import type { Kysely } from "kysely";
+import { type Migration, type MigrationProvider, Migrator } from "kysely/migration";
+import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
+
+/** Forwards only: each migration once, in the order of its name. One that a release had is never edited. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  "0001-first": { up: firstTables },
+};
+
+const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
+
+/**
+ * Brings the tables up to what this version needs.
+ * @throws CredenceError `configuration` when the store is newer than this version, or a migration fails; it then changed nothing.
+ */
+export async function migrate(db: Kysely<Tables>): Promise<void> {
+  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  if (error) {
+    throw new CredenceError("The store can not be brought up to date: it may be from a newer version of Credence.", {
+      code: "configuration",
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Checks, for those who may only read, that the tables are exactly this version's.
+ * @throws CredenceError `configuration` when they are not.
+ */
+export async function requireMigrated(db: Kysely<Tables>): Promise<void> {
+  const done = await executedMigrations(db);
+  if (done.join() === Object.keys(MIGRATIONS).join()) return;
+  throw new CredenceError(
+    "The store is from another version of Credence: start the server of this version on it once, or use that version.",
+    { code: "configuration" },
+  );
+}
+
+async function executedMigrations(db: Kysely<Tables>): Promise<string[]> {
+  const infos = await new Migrator({ db, provider }).getMigrations();
+  return infos.filter((info) => info.executedAt !== undefined).map((info) => info.name);
+}
+
+// A migration sees the tables of its own time, not of `Tables`, hence `Kysely<unknown>`.
+async function firstTables(db: Kysely<unknown>): Promise<void> {
+  await singleUseTable(db);
+  await organizationTables(db);
+  await artifactTable(db);
+  await keyTable(db);
+  await auditTables(db);
+}
+
+async function singleUseTable(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("single_use")
+    .addColumn("kind", "text", (column) => column.notNull())
+    .addColumn("key", "text", (column) => column.notNull())
+    .addColumn("expires_at", "double precision", (column) => column.notNull())
+    .addPrimaryKeyConstraint("single_use_key", ["kind", "key"])
+    .execute();
+  await db.schema.createIndex("single_use_expiry").on("single_use").column("expires_at").execute();
+}
+
+async function organizationTables(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("organization")
+    .addColumn("id", "integer", (column) => column.primaryKey())
+    .addColumn("revision", "integer", (column) => column.notNull())
+    .addColumn("document", "text", (column) => column.notNull())
+    .execute();
+  await (db as Kysely<Tables>)
+    .insertInto("organization")
+    .values({ id: ORGANIZATION_ROW, revision: 0, document: JSON.stringify({ name: "", demo: false }) })
+    .execute();
+  await db.schema
+    .createTable("people")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    // In lower case. Unique: two people behind one address would make a sign-in ambiguous.
+    .addColumn("email", "text", (column) => column.notNull().unique())
+    .addColumn("document", "text", (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable("agents")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("document", "text", (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable("apps")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("issuer", "text", (column) => column.notNull().unique())
+    .addColumn("document", "text", (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable("connections")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("agent", "text", (column) => column.notNull())
+    .addColumn("app", "text", (column) => column.notNull())
+    .addColumn("document", "text", (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex("connections_agent_app").on("connections").columns(["agent", "app"]).execute();
+}
+
+async function artifactTable(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("artifacts")
+    .addColumn("model", "text", (column) => column.notNull())
+    .addColumn("key", "text", (column) => column.notNull())
+    .addColumn("uid", "text")
+    .addColumn("grant_id", "text")
+    .addColumn("payload", "text", (column) => column.notNull())
+    .addColumn("expires_at", "double precision")
+    .addColumn("consumed_at", "double precision")
+    .addPrimaryKeyConstraint("artifacts_key", ["model", "key"])
+    .execute();
+  await db.schema.createIndex("artifacts_uid").on("artifacts").columns(["model", "uid"]).execute();
+  await db.schema.createIndex("artifacts_grant").on("artifacts").column("grant_id").execute();
+  await db.schema.createIndex("artifacts_expiry").on("artifacts").column("expires_at").execute();
+}
+
+async function keyTable(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("keys")
+    .addColumn("kid", "text", (column) => column.primaryKey())
+    .addColumn("use", "text", (column) => column.notNull())
+    .addColumn("alg", "text", (column) => column.notNull())
+    .addColumn("public_jwk", "text", (column) => column.notNull())
+    .addColumn("sealed_private_jwk", "text", (column) => column.notNull())
+    .addColumn("created_at", "double precision", (column) => column.notNull())
+    .execute();
+}
+
+async function auditTables(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("audit_events")
+    .addColumn("writer", "text", (column) => column.notNull())
+    .addColumn("seq", "integer", (column) => column.notNull())
+    .addColumn("hash", "text", (column) => column.notNull())
+    .addColumn("payload", "text", (column) => column.notNull())
+    .addPrimaryKeyConstraint("audit_events_key", ["writer", "seq"])
+    .execute();
+  await db.schema
+    .createTable("audit_personal")
+    .addColumn("writer", "text", (column) => column.notNull())
+    .addColumn("seq", "integer", (column) => column.notNull())
+    .addColumn("field", "text", (column) => column.notNull())
+    .addColumn("salt", "text", (column) => column.notNull())
+    .addColumn("value", "text", (column) => column.notNull())
+    .addPrimaryKeyConstraint("audit_personal_key", ["writer", "seq", "field"])
+    .execute();
+  await db.schema
+    .createTable("audit_writers")
+    // The place in the register: two processes that start at once can not both take it.
+    .addColumn("position", "integer", (column) => column.primaryKey())
+    .addColumn("writer", "text", (column) => column.notNull().unique())
+    .addColumn("started_at", "double precision", (column) => column.notNull())
+    .addColumn("signature", "text", (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable("audit_heads")
+    .addColumn("writer", "text", (column) => column.notNull())
+    .addColumn("seq", "integer", (column) => column.notNull())
+    .addColumn("hash", "text", (column) => column.notNull())
+    .addColumn("signed_at", "double precision", (column) => column.notNull())
+    .addColumn("signature", "text", (column) => column.notNull())
+    .addPrimaryKeyConstraint("audit_heads_key", ["writer", "seq"])
+    .execute();
+}

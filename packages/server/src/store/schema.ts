@@ -1,0 +1,35 @@
+/**
+ * The tables, as portable SQL has them: text, whole numbers and doubles (times, in seconds), no database's own types.
+ */
+export interface Tables {
+  single_use: { kind: string; key: string; expires_at: number };
+  organization: { id: number; revision: number; document: string };
+  people: { id: string; email: string; document: string };
+  agents: { id: string; document: string };
+  apps: { id: string; issuer: string; document: string };
+  connections: { id: string; agent: string; app: string; document: string };
+  artifacts: {
+    model: string;
+    key: string;
+    uid: string | null;
+    grant_id: string | null;
+    payload: string;
+    expires_at: number | null;
+    consumed_at: number | null;
+  };
+  keys: {
+    kid: string;
+    use: string;
+    alg: string;
+    public_jwk: string;
+    sealed_private_jwk: string;
+    created_at: number;
+  };
+  audit_events: { writer: string; seq: number; hash: string; payload: string };
+  audit_personal: { writer: string; seq: number; field: string; salt: string; value: string };
+  audit_writers: { position: number; writer: string; started_at: number; signature: string };
+  audit_heads: { writer: string; seq: number; hash: string; signed_at: number; signature: string };
+}
+
+/** The organization is one row beside the rows of what it holds. */
+export const ORGANIZATION_ROW = 1;
