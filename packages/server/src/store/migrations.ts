@@ -1,6 +1,6 @@
 import { CredenceError } from "@credence/protocol";
 import type { Kysely } from "kysely";
-import { type Migration, type MigrationProvider, Migrator } from "kysely/migration";
+import { DEFAULT_MIGRATION_TABLE, type Migration, type MigrationProvider, Migrator } from "kysely/migration";
 import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
 
 /** Forwards only: each migration once, in the order of its name. One that a release had is never edited. */
@@ -37,9 +37,13 @@ export async function requireMigrated(db: Kysely<Tables>): Promise<void> {
   );
 }
 
+/** Read from Kysely's own table: its Migrator names only the migrations that this version knows. */
 async function executedMigrations(db: Kysely<Tables>): Promise<string[]> {
-  const infos = await new Migrator({ db, provider }).getMigrations();
-  return infos.filter((info) => info.executedAt !== undefined).map((info) => info.name);
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === DEFAULT_MIGRATION_TABLE)) return [];
+  const log = db.withTables<{ [DEFAULT_MIGRATION_TABLE]: { name: string } }>();
+  const rows = await log.selectFrom(DEFAULT_MIGRATION_TABLE).select("name").orderBy("name").execute();
+  return rows.map((row) => row.name);
 }
 
 // A migration sees the tables of its own time, not of `Tables`, hence `Kysely<unknown>`.

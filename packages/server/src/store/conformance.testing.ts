@@ -1,0 +1,309 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
+import type { Artifact, AuditRow, Store, StoredKey } from "./store.ts";
+
+/** One place where a backend keeps its data, as the suite needs it: opened more than once, and thrown away. */
+export interface Backend {
+  open(): Promise<Store>;
+  dispose(): Promise<void>;
+}
+
+/** What every backend must hold, by the promises that the `Store` interface states. */
+export function storeConformance(name: string, create: () => Promise<Backend>): void {
+  describe(`store conformance: ${name}`, () => {
+    let backend: Backend;
+    let store: Store;
+
+    beforeEach(async () => {
+      backend = await create();
+      store = await backend.open();
+    });
+    afterEach(async () => {
+      await store.close();
+      await backend.dispose();
+    });
+    const reopen = async () => {
+      await store.close();
+      store = await backend.open();
+    };
+
+    describe("single use", () => {
+      it("gives `first` to exactly one of 100 simultaneous uses of a key", async () => {
+        const outcomes = await times(100, () => store.consume("jti", "same", 2_000));
+        expect(outcomes.filter((outcome) => outcome === "first")).toHaveLength(1);
+      });
+      it("keeps kinds and keys apart", async () => {
+        expect(await store.consume("a", "bc", 2_000)).toBe("first");
+        expect(await store.consume("ab", "c", 2_000)).toBe("first");
+        expect(await store.consume("a", "bc2", 2_000)).toBe("first");
+      });
+      it("remembers across a restart, until swept after expiry", async () => {
+        await store.consume("jti", "one", 2_000);
+        await reopen();
+        await store.sweep(2_000);
+        expect(await store.consume("jti", "one", 2_000)).toBe("again");
+        await store.sweep(2_001);
+        expect(await store.consume("jti", "one", 3_000)).toBe("first");
+      });
+    });
+
+    describe("organization", () => {
+      it("begins empty, at revision 0", async () => {
+        const { revision, document } = await store.organization();
+        expect(revision).toBe(0);
+        expect(document).toEqual({ name: "", demo: false, people: [], agents: [], apps: [], connections: [] });
+      });
+      it("gives back what was put in, after a restart too", async () => {
+        expect(await store.replaceOrganization(ACME, 0)).toEqual({ revision: 1 });
+        await reopen();
+        expect(await store.organization()).toEqual({ revision: 1, document: ACME });
+      });
+      it("removes what the new document lacks, changes what differs, adds what is new", async () => {
+        await store.replaceOrganization(ACME, 0);
+        const next: Organization = {
+          ...ACME,
+          people: [{ ...ALICE, enabled: false }, person("carol", "carol@acme.example")],
+          connections: [],
+        };
+        expect(await store.replaceOrganization(next, 1)).toEqual({ revision: 2 });
+        expect((await store.organization()).document).toEqual(next);
+        expect(await store.person("bob")).toBeUndefined();
+        expect(await store.connections("assistant", "ledger")).toEqual([]);
+      });
+      it("lets two people swap their addresses", async () => {
+        await store.replaceOrganization(ACME, 0);
+        const swapped = { ...ACME, people: [person("alice", BOB.email), person("bob", ALICE.email)] };
+        await store.replaceOrganization(swapped, 1);
+        expect((await store.personByEmail(ALICE.email))?.id).toBe("bob");
+      });
+      it("refuses a document made for another revision, and says which one is current", async () => {
+        await store.replaceOrganization(ACME, 0);
+        expect(await store.replaceOrganization({ ...ACME, people: [] }, 0)).toEqual({ conflict: 1 });
+        expect(await store.replaceOrganization({ ...ACME, people: [] }, 2)).toEqual({ conflict: 1 });
+        expect((await store.organization()).document).toEqual(ACME);
+      });
+      it("lets exactly one of many simultaneous replacements win, whole", async () => {
+        const outcomes = await times(20, (n) =>
+          store.replaceOrganization({ ...ACME, name: `${n}`, people: many(n) }, 0),
+        );
+        const winner = outcomes.findIndex((outcome) => "revision" in outcome);
+        expect(outcomes.filter((outcome) => "revision" in outcome)).toHaveLength(1);
+        const { revision, document } = await store.organization();
+        expect(revision).toBe(1);
+        expect(document.name).toBe(`${winner}`);
+        expect(document.people).toHaveLength(winner);
+      });
+      it.each<[string, Organization]>([
+        ["two people with one address", { ...ACME, people: [ALICE, { ...BOB, email: "Alice@Acme.example" }] }],
+        ["two people with one id", { ...ACME, people: [ALICE, { ...BOB, id: "alice" }] }],
+      ])("keeps nothing of a document that can not be kept: %s", async (_, broken) => {
+        await store.replaceOrganization({ ...ACME, people: [] }, 0);
+        await expect(store.replaceOrganization(broken, 1)).rejects.toMatchObject({ reason: "store-unavailable" });
+        expect(await store.organization()).toEqual({ revision: 1, document: { ...ACME, people: [] } });
+      });
+      it("finds people by address without regard to case, apps by exact issuer, connections by agent and app", async () => {
+        await store.replaceOrganization(ACME, 0);
+        expect(await store.personByEmail("ALICE@acme.EXAMPLE")).toEqual(ALICE);
+        expect(await store.personByEmail("alice")).toBeUndefined();
+        expect(await store.person("alice")).toEqual(ALICE);
+        expect(await store.agent("assistant")).toEqual(ASSISTANT);
+        expect(await store.appByIssuer(LEDGER.issuer)).toEqual(LEDGER);
+        expect(await store.appByIssuer(`${LEDGER.issuer}/`)).toBeUndefined();
+        expect(await store.appByIssuer(LEDGER.issuer.toUpperCase())).toBeUndefined();
+        expect(await store.connections("assistant", "ledger")).toEqual([CONNECTION]);
+        expect(await store.connections("ledger", "assistant")).toEqual([]);
+      });
+      it("takes an organization of 10,000 people and a small change to it", async () => {
+        await store.replaceOrganization({ ...ACME, people: many(10_000) }, 0);
+        const people = many(10_000).with(5_000, { ...person("p05000", "p05000@acme.example"), enabled: false });
+        expect(await store.replaceOrganization({ ...ACME, people }, 1)).toEqual({ revision: 2 });
+        expect((await store.person("p05000"))?.enabled).toBe(false);
+        expect((await store.organization()).document.people).toEqual(people);
+      });
+    });
+
+    describe("artifacts of the sign-in", () => {
+      it("gives `first` to exactly one of 100 simultaneous uses, and records when", async () => {
+        await store.putArtifact(CODE);
+        const outcomes = await times(100, () => store.consumeArtifact(CODE.model, CODE.key, 1_500));
+        expect(outcomes.filter((outcome) => outcome === "first")).toHaveLength(1);
+        expect(await store.artifact(CODE.model, CODE.key)).toEqual({ ...CODE, consumedAt: 1_500 });
+      });
+      it("does not make a used artifact fresh by saving it again", async () => {
+        await store.putArtifact(CODE);
+        await store.consumeArtifact(CODE.model, CODE.key, 1_500);
+        await store.putArtifact({ ...CODE, payload: "newer" });
+        expect(await store.consumeArtifact(CODE.model, CODE.key, 1_600)).toBe("again");
+        expect(await store.artifact(CODE.model, CODE.key)).toEqual({ ...CODE, payload: "newer", consumedAt: 1_500 });
+      });
+      it("answers `again` for an artifact that does not exist", async () => {
+        expect(await store.consumeArtifact(CODE.model, CODE.key, 1_500)).toBe("again");
+      });
+      it("keeps models apart, finds by uid, and keeps across a restart", async () => {
+        const session: Artifact = { model: "Session", key: CODE.key, uid: "uid-1", payload: "sealed" };
+        await store.putArtifact(CODE);
+        await store.putArtifact(session);
+        await reopen();
+        expect(await store.artifactByUid("Session", "uid-1")).toEqual(session);
+        expect(await store.artifactByUid(CODE.model, "uid-1")).toBeUndefined();
+        expect(await store.artifact("Session", CODE.key)).toEqual(session);
+        await store.deleteArtifact("Session", CODE.key);
+        expect(await store.artifact("Session", CODE.key)).toBeUndefined();
+        expect(await store.artifact(CODE.model, CODE.key)).toEqual(CODE);
+      });
+      it("deletes everything of one grant and nothing of another", async () => {
+        const refresh: Artifact = { ...CODE, model: "RefreshToken", key: "r" };
+        const other: Artifact = { ...CODE, key: "o", grantId: "grant-2" };
+        for (const one of [CODE, refresh, other]) await store.putArtifact(one);
+        await store.deleteGrant("grant-1");
+        expect(await store.artifact(CODE.model, CODE.key)).toBeUndefined();
+        expect(await store.artifact(refresh.model, refresh.key)).toBeUndefined();
+        expect(await store.artifact(other.model, other.key)).toEqual(other);
+      });
+      it("forgets what expired when it sweeps, and nothing else", async () => {
+        const { expiresAt: _, ...lasting } = { ...CODE, key: "lasting" };
+        await store.putArtifact(CODE);
+        await store.putArtifact(lasting);
+        await store.sweep(2_000);
+        expect(await store.artifact(CODE.model, CODE.key)).toEqual(CODE);
+        await store.sweep(2_001);
+        expect(await store.artifact(CODE.model, CODE.key)).toBeUndefined();
+        expect(await store.artifact(CODE.model, "lasting")).toEqual(lasting);
+      });
+    });
+
+    describe("keys", () => {
+      it("keeps keys across a restart and refuses a second one with the same kid", async () => {
+        await store.addKey(KEY);
+        await expect(store.addKey({ ...KEY, use: "audit" })).rejects.toMatchObject({ reason: "store-unavailable" });
+        await reopen();
+        expect(await store.keys()).toEqual([KEY]);
+      });
+    });
+
+    describe("the record", () => {
+      it("appends rows in order with their personal fields, across a restart", async () => {
+        const personal = { writer: "w", seq: 2, field: "person.id", salt: "s", value: "alice" };
+        await store.appendAudit([auditRow(1), auditRow(2)], [personal]);
+        await store.appendAudit([auditRow(3)], []);
+        await reopen();
+        expect(await store.auditRows("w", 0, 10)).toEqual([auditRow(1), auditRow(2), auditRow(3)]);
+        expect(await store.auditRows("w", 1, 1)).toEqual([auditRow(2)]);
+        expect(await store.auditPersonal("w", 1, 2)).toEqual([personal]);
+        expect(await store.auditPersonal("w", 3, 9)).toEqual([]);
+        expect(await store.auditExtents()).toEqual([{ writer: "w", lastSeq: 3 }]);
+      });
+      it("keeps all of an append or none of it", async () => {
+        await store.appendAudit([auditRow(1)], []);
+        const before = { writer: "w", seq: 2, field: "person.id", salt: "s", value: "alice" };
+        await expect(store.appendAudit([auditRow(2), auditRow(1)], [before])).rejects.toThrow();
+        await expect(store.appendAudit([auditRow(2)], [before, before])).rejects.toThrow();
+        expect(await store.auditRows("w", 0, 10)).toEqual([auditRow(1)]);
+        expect(await store.auditPersonal("w", 0, 10)).toEqual([]);
+      });
+      it("takes appends of many rows, and many appends at once", async () => {
+        await store.appendAudit(
+          Array.from({ length: 1_200 }, (_, n) => auditRow(n + 1)),
+          [],
+        );
+        await times(50, (n) => store.appendAudit([auditRow(n + 1, `w${n}`)], []));
+        expect(await store.auditRows("w", 0, 2_000)).toHaveLength(1_200);
+        expect(await store.auditExtents()).toHaveLength(51);
+      });
+      it("gives each place in the register once, and lists it in order", async () => {
+        const entry = (position: number, writer: string) => ({ position, writer, startedAt: 1.5, signature: "jws" });
+        await store.addAuditWriter(entry(2, "b"));
+        await store.addAuditWriter(entry(1, "z"));
+        await expect(store.addAuditWriter(entry(2, "c"))).rejects.toThrow();
+        await expect(store.addAuditWriter(entry(3, "b"))).rejects.toThrow();
+        expect(await store.auditWriters()).toEqual([entry(1, "z"), entry(2, "b")]);
+      });
+      it("keeps signed heads", async () => {
+        const head = { writer: "w", seq: 7, hash: "h", signedAt: 1_000.25, signature: "jws" };
+        await store.addAuditHead(head);
+        expect(await store.auditHeads()).toEqual([head]);
+      });
+    });
+
+    it("rejects everything after it was closed, and may be closed twice", async () => {
+      await store.close();
+      await store.close();
+      await expect(store.consume("jti", "late", 2_000)).rejects.toMatchObject({ code: "temporarily_unavailable" });
+      await expect(store.keys()).rejects.toMatchObject({ reason: "store-unavailable" });
+    });
+  });
+}
+
+function times<T>(count: number, run: (n: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, n) => run(n)));
+}
+
+// --- What is kept in these tests ----------------------------------------------------------------------------------------
+
+function person(id: string, email: string): Person {
+  return { id, email, name: id, groups: ["finance"], enabled: true };
+}
+
+function many(count: number): Person[] {
+  const ids = Array.from({ length: count }, (_, n) => `p${String(n).padStart(5, "0")}`);
+  return ids.map((id) => person(id, `${id}@acme.example`));
+}
+
+function auditRow(seq: number, writer = "w"): AuditRow {
+  return { writer, seq, hash: `hash-${seq}`, payload: `{"n":${seq}}` };
+}
+
+const ALICE = person("alice", "alice@acme.example");
+const BOB = person("bob", "Bob@acme.example");
+const ASSISTANT: Agent = {
+  id: "assistant",
+  name: "Assistant",
+  enabled: true,
+  auth: { method: "client_secret_basic", secret: { env: "ASSISTANT_SECRET" } },
+  redirectUris: ["http://127.0.0.1/callback"],
+  postLogoutRedirectUris: [],
+  denialError: "access_denied",
+};
+const LEDGER: App = {
+  id: "ledger",
+  name: "Ledger",
+  enabled: true,
+  issuer: "https://ledger.example",
+  resources: ["https://ledger.example/mcp"],
+  scopes: { "ledger.read": "Read entries" },
+  clients: { assistant: "ledger-assistant" },
+  subject: "id",
+};
+const CONNECTION: Connection = {
+  id: "assistant-ledger",
+  enabled: true,
+  agent: "assistant",
+  app: "ledger",
+  people: ["group:finance"],
+  scopes: ["ledger.read"],
+  defaultScopes: [],
+  conditions: { maxAge: 28_800 },
+};
+const ACME: Organization = {
+  name: "Acme",
+  demo: false,
+  people: [ALICE, BOB],
+  agents: [ASSISTANT],
+  apps: [LEDGER],
+  connections: [CONNECTION],
+};
+const CODE: Artifact = {
+  model: "AuthorizationCode",
+  key: "hash-of-the-code",
+  grantId: "grant-1",
+  payload: "sealed",
+  expiresAt: 2_000,
+};
+const KEY: StoredKey = {
+  kid: "kid-1",
+  use: "idp",
+  alg: "ES256",
+  publicJwk: "{}",
+  sealedPrivateJwk: "sealed",
+  createdAt: 1_000,
+};

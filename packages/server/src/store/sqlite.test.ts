@@ -1,0 +1,185 @@
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Backend, storeConformance } from "./conformance.testing.ts";
+import { storePath } from "./files.ts";
+import { lockDataDirectory } from "./lock.ts";
+import { openStore } from "./open.ts";
+
+function temporaryBackend(): Backend {
+  const directory = mkdtempSync(join(tmpdir(), "credence-store-"));
+  return {
+    open: () => openStore(storePath(directory)),
+    dispose: async () => rmSync(directory, { recursive: true }),
+  };
+}
+
+storeConformance("SQLite", async () => temporaryBackend());
+
+describe("the SQLite store", () => {
+  let parent: string;
+  let data: string;
+  beforeEach(() => {
+    parent = mkdtempSync(join(tmpdir(), "credence-data-"));
+    data = join(parent, "data");
+  });
+  afterEach(() => rmSync(parent, { recursive: true }));
+  const mode = (path: string) => statSync(path).mode & 0o777;
+
+  it("lets nobody but its owner read its files", async () => {
+    const store = await openStore(storePath(data));
+    await store.consume("jti", "one", 2_000);
+    expect(mode(data)).toBe(0o700);
+    for (const suffix of ["", "-wal", "-shm"]) expect(mode(storePath(data) + suffix)).toBe(0o600);
+    await store.close();
+    chmodSync(storePath(data), 0o644);
+    await (await openStore(storePath(data))).close();
+    expect(mode(storePath(data))).toBe(0o600);
+  });
+
+  it("may be read beside its writer, sees each write that resolved, and can not be written by readers", async () => {
+    const store = await openStore(storePath(data));
+    const reader = await openStore(storePath(data), { readOnly: true });
+    await store.appendAudit([{ writer: "w", seq: 1, hash: "h", payload: "{}" }], []);
+    expect(await reader.auditRows("w", 0, 10)).toHaveLength(1);
+    await expect(reader.consume("jti", "one", 2_000)).rejects.toMatchObject({ reason: "store-unavailable" });
+    await reader.close();
+    await store.close();
+  });
+
+  it("may be read after its writer ended", async () => {
+    const store = await openStore(storePath(data));
+    await store.appendAudit([{ writer: "w", seq: 1, hash: "h", payload: "{}" }], []);
+    await store.close();
+    const reader = await openStore(storePath(data), { readOnly: true });
+    expect(await reader.auditRows("w", 0, 10)).toHaveLength(1);
+    await reader.close();
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    ["missing", () => {}, /no Credence store/],
+    [
+      "no database",
+      () => writeFileSync(storePath(data), "not a database, just text ".repeat(100)),
+      /can not be opened/,
+    ],
+    ["empty", () => writeFileSync(storePath(data), ""), /another version/],
+  ])("refuses to be read when its file is %s, and changes nothing", async (_, prepare, message) => {
+    mkdirSync(data);
+    prepare();
+    await expect(openStore(storePath(data), { readOnly: true })).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it("refuses a file that is no database", async () => {
+    mkdirSync(data);
+    writeFileSync(storePath(data), "not a database, just text ".repeat(100));
+    await expect(openStore(storePath(data))).rejects.toMatchObject({ code: "configuration" });
+  });
+
+  it("refuses a store from a newer version, for writers and readers", async () => {
+    await (await openStore(storePath(data))).close();
+    const raw = new DatabaseSync(storePath(data));
+    raw.exec("insert into kysely_migration values ('9999-later', '2030-01-01T00:00:00Z')");
+    raw.close();
+    await expect(openStore(storePath(data))).rejects.toMatchObject({ code: "configuration" });
+    await expect(openStore(storePath(data), { readOnly: true })).rejects.toMatchObject({ code: "configuration" });
+  });
+
+  it("rejects a write that the disk does not take, and stays usable", async () => {
+    const store = await openStore(storePath(data));
+    const full = new DatabaseSync(storePath(data));
+    // A trigger stands for the full disk: the statement fails in the engine, in the middle of the transaction.
+    full.exec("create trigger full before insert on audit_personal begin select raise(abort, 'disk full'); end");
+    const row = { writer: "w", seq: 1, hash: "h", payload: "{}" };
+    const personal = { writer: "w", seq: 1, field: "person.id", salt: "s", value: "alice" };
+    await expect(store.appendAudit([row], [personal])).rejects.toMatchObject({ reason: "store-unavailable" });
+    expect(await store.auditRows("w", 0, 10)).toEqual([]);
+    full.exec("drop trigger full");
+    full.close();
+    await store.appendAudit([row], [personal]);
+    expect(await store.auditRows("w", 0, 10)).toEqual([row]);
+    await store.close();
+  });
+
+  it("has kept what resolved when its process is killed", async () => {
+    const script = `
+      import { openStore } from ${JSON.stringify(join(import.meta.dirname, "open.ts"))};
+      const store = await openStore(${JSON.stringify(storePath(data))});
+      for (let n = 0; n < 20; n += 1) await store.consume("jti", String(n), 2000);
+      process.stdout.write("done");
+      setInterval(() => {}, 1000);
+    `;
+    await killAfterFirstOutput(script);
+    const store = await openStore(storePath(data));
+    for (let n = 0; n < 20; n += 1) expect(await store.consume("jti", String(n), 2_000)).toBe("again");
+    await store.close();
+  });
+
+  it("does not keep a process alive, and does not lose a write that is under way when nothing else does", () => {
+    const script = `
+      import { openStore } from ${JSON.stringify(join(import.meta.dirname, "open.ts"))};
+      const store = await openStore(${JSON.stringify(storePath(data))});
+      store.consume("jti", "one", 2000).then((outcome) => console.log(outcome));
+    `;
+    expect(String(execFileSync(process.execPath, nodeArguments(script)))).toBe("first\n");
+  });
+
+  describe("lock of the data directory", () => {
+    it("refuses a second server, in this process and in another, until the first releases it", async () => {
+      const lock = lockDataDirectory(data);
+      expect(mode(data)).toBe(0o700);
+      expect(() => lockDataDirectory(data)).toThrow(/Another Credence server runs on/);
+      expect(() => execFileSync(process.execPath, nodeArguments(lockScript(data)), { stdio: "pipe" })).toThrow(
+        /Another Credence server runs on/,
+      );
+      lock.release();
+      lockDataDirectory(data).release();
+    });
+
+    it("is released by the operating system when the process is killed", async () => {
+      await killAfterFirstOutput(`${lockScript(data)}; process.stdout.write("locked"); setInterval(() => {}, 1000);`);
+      lockDataDirectory(data).release();
+    });
+
+    it("narrows an empty directory, and refuses an open one with other people's files", () => {
+      mkdirSync(data, { mode: 0o755 });
+      lockDataDirectory(data).release();
+      expect(mode(data)).toBe(0o700);
+      const shared = join(parent, "shared");
+      mkdirSync(shared, { mode: 0o755 });
+      writeFileSync(join(shared, "theirs.txt"), "");
+      expect(() => lockDataDirectory(shared)).toThrow(/chmod 700/);
+      expect(mode(shared)).toBe(0o755);
+    });
+  });
+
+  function lockScript(directory: string): string {
+    return `import { lockDataDirectory } from ${JSON.stringify(join(import.meta.dirname, "lock.ts"))};
+      lockDataDirectory(${JSON.stringify(directory)})`;
+  }
+});
+
+function nodeArguments(script: string): string[] {
+  return ["-C", "@credence/source", "--input-type=module", "--eval", script];
+}
+
+/** Runs a script until it first says something, and kills it as a power cut would: without asking. */
+async function killAfterFirstOutput(script: string): Promise<void> {
+  const child = spawn(process.execPath, nodeArguments(script), {
+    stdio: ["ignore", "pipe", "inherit"],
+    cwd: dirname(import.meta.dirname),
+  });
+  await new Promise((resolve, reject) => {
+    child.stdout.once("data", resolve);
+    child.once("exit", () => reject(new Error("the script ended before it said anything")));
+  });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await exited;
+}
