@@ -63,14 +63,16 @@ function readBasic(authorization: string, bodyClientId: string | undefined): Res
 /**
  * Reads a Basic header into the pairs that it can mean: form-decoded, then raw.
  *
- * @returns one or two pairs, the first as RFC 6749 §2.3.1 says; `undefined` when it is not Basic.
+ * @returns one to three pairs, the first as RFC 6749 §2.3.1 says; `undefined` when it is not Basic.
  */
 export function parseBasic(authorization: string): readonly { clientId: string; secret: string }[] | undefined {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
   const text = encoded === undefined ? undefined : decodeBase64(encoded);
   if (text === undefined) return undefined;
+  const [first, last] = [text.indexOf(":"), text.lastIndexOf(":")];
+  const raw = (part: string): string => part;
   // An encoded id has no colon, so the first divides; a raw id may be a URL, and then the last does.
-  const pairs = [splitAt(text, text.indexOf(":"), formDecode), splitAt(text, text.lastIndexOf(":"), (raw) => raw)];
+  const pairs = [splitAt(text, first, formDecode), splitAt(text, first, raw), splitAt(text, last, raw)];
   const good = pairs.filter((pair) => pair !== undefined);
   const distinct = good.filter((pair, i) => !good.slice(0, i).some((other) => same(other, pair)));
   return distinct.length > 0 ? distinct : undefined;

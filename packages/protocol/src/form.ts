@@ -87,10 +87,11 @@ export function isFormContentType(contentType: string | null | undefined): boole
 /**
  * Reads a body up to a limit, whatever its declared length; a longer one is not read to its end.
  *
- * @returns the bytes, or refused `form-too-large`.
+ * @returns the bytes; refused: `form-too-large`, `form-malformed` when the body breaks off.
  */
 export async function readBody(request: Request, limit: number = FORM_LIMITS.bytes): Promise<Result<Uint8Array>> {
-  const body = await readStream(request.body, limit);
+  const body = await readStream(request.body, limit).catch(() => "broken" as const);
+  if (body === "broken") return refuse("form-malformed", "the body broke off");
   return body ? ok(body) : refuse("form-too-large", `more than ${limit} bytes`);
 }
 

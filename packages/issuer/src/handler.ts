@@ -1,0 +1,88 @@
+import {
+  encodeBase64url,
+  errorAnswer,
+  type Form,
+  isFormContentType,
+  parseForm,
+  type Refusal,
+  type Result,
+  readBody,
+  refuse,
+} from "@credence/protocol";
+import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
+import { exchange, type Issuer } from "./exchange/exchange.ts";
+
+/** How the handler is set up. */
+export interface TokenExchangeOptions<Client, Subject> extends Issuer<Client, Subject> {
+  /** Seconds since the epoch; the system's clock by default. */
+  readonly now?: () => number;
+  /** Makes decision ids: unique, at least 128 bits of randomness; 22 characters of base64url by default. */
+  readonly newId?: () => string;
+}
+
+/** What the listener knows of a request beside the request itself. */
+export interface RequestContext {
+  /** The address that the request came from. */
+  readonly source?: string;
+}
+
+/** Answers requests to the token endpoint that are token exchanges. */
+export type TokenExchangeHandler = (request: Request, context?: RequestContext) => Promise<Response>;
+
+/**
+ * Makes the token endpoint's handler for token exchanges.
+ *
+ * @returns a fetch handler: POST with a form of at most 65,536 bytes in; JSON out, never cached. It does not throw.
+ * @see ID-JAG draft §4.3, RFC 6749 §5.2
+ */
+export function tokenExchangeHandler<Client, Subject>(
+  options: TokenExchangeOptions<Client, Subject>,
+): TokenExchangeHandler {
+  const now = options.now ?? (() => Date.now() / 1_000);
+  const newId = options.newId ?? randomId;
+  return async (request, context = {}) => {
+    const id = newId();
+    const at = Math.floor(now());
+    const authorization = request.headers.get("authorization");
+    const { source } = context;
+    const form = await readExchangeForm(request);
+    if (!form.ok) {
+      const event = { id, at, outcome: "refused", source, refusal: form.refusal, connections: [] } as const;
+      await options.ports
+        .record({ ...event, reasons: [form.refusal.reason] })
+        .catch((error: unknown) => options.onFault?.(error, id));
+      return refusalResponse(form.refusal, id, authorization);
+    }
+    const input = { id, now: at, authorization, form: form.value, source };
+    const answer = await exchange(input, options);
+    return answer.ok ? json(200, answer.value) : refusalResponse(answer.refusal, id, authorization);
+  };
+}
+
+async function readExchangeForm(request: Request): Promise<Result<Form>> {
+  if (request.method !== "POST") return refuse("method-wrong");
+  if (!isFormContentType(request.headers.get("content-type"))) return refuse("form-content-type");
+  const body = await readBody(request);
+  const form = body.ok ? parseForm(body.value) : body;
+  if (form.ok && form.value.get("grant_type") !== TOKEN_EXCHANGE_GRANT) {
+    return form.value.get("grant_type") ? refuse("grant-type-unsupported") : refuse("parameter-missing", "grant_type");
+  }
+  return form;
+}
+
+/** RFC 6749 §5.2: who tried Basic is told that Basic is the scheme. */
+function refusalResponse(refusal: Refusal, id: string, authorization: string | null): Response {
+  const { status, body } = errorAnswer(refusal, id);
+  const headers: Record<string, string> = {};
+  if (status === 401 && authorization !== null) headers["www-authenticate"] = 'Basic realm="token endpoint"';
+  if (status === 503) headers["retry-after"] = "5";
+  return json(status, body, headers);
+}
+
+function json(status: number, body: object, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store", pragma: "no-cache", ...headers } });
+}
+
+function randomId(): string {
+  return encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
+}

@@ -1,0 +1,122 @@
+import type { Form, Refusal, Result } from "@credence/protocol";
+import type { IdJagClaims } from "@credence/protocol/id-jag";
+import type { ReasonId } from "@credence/protocol/reasons";
+
+/**
+ * What an IdP brings along: five ports. `Client` and `Subject` are the IdP's own types; the issuer only carries them from
+ * one port to the next.
+ */
+export interface IssuerPorts<Client, Subject> {
+  /**
+   * Authenticates the client of a request, whatever its method. A public client is refused here.
+   * @returns the client, or the refusal. Rejects when the answer can not be had: nothing is issued.
+   */
+  authenticate(request: AuthenticationRequest): Promise<Result<Client>>;
+
+  /**
+   * Verifies a subject token that was issued to this client, *and* that the sign-in behind it is alive.
+   * @returns the subject, or the refusal.
+   */
+  verifySubject(request: SubjectRequest<Client>): Promise<Result<Subject>>;
+
+  /** Decides by the organization's policy. */
+  decide(question: Question<Client, Subject>): Promise<IssuerDecision>;
+
+  /** Puts an outcome on record; resolves when it is durable. A permit that can not be recorded is not given. */
+  record(event: ExchangeEvent<Client, Subject>): Promise<void>;
+
+  /**
+   * Signs an ID-JAG.
+   * @param header - `typ`; algorithm and key id are the signer's.
+   * @returns the JWT in compact form.
+   */
+  sign(header: { readonly typ: string }, claims: IdJagClaims): Promise<string>;
+}
+
+/** A request as far as client authentication reads it. */
+export interface AuthenticationRequest {
+  readonly authorization: string | null;
+  readonly form: Form;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/** A subject token to verify. */
+export interface SubjectRequest<Client> {
+  readonly token: string;
+  /** A token type URN. @see RFC 8693 §3 */
+  readonly type: string;
+  readonly client: Client;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/** What policy is asked. */
+export interface Question<Client, Subject> {
+  /** Becomes the decision's id, the grant's id and the ID-JAG's `jti`. */
+  readonly id: string;
+  readonly client: Client;
+  readonly subject: Subject;
+  readonly audience: string;
+  readonly resource: readonly string[];
+  /** `undefined` when the request names none. */
+  readonly scope: readonly string[] | undefined;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/** What policy answers, always with its reasons. */
+export type IssuerDecision = DecisionBasis &
+  (
+    | ({ readonly effect: "permit" } & Permit)
+    | { readonly effect: "deny"; readonly refusal: Refusal }
+    | { readonly effect: "step-up"; readonly refusal: Refusal; readonly maxAge?: number; readonly acrValues?: string }
+  );
+
+/** Why a decision is what it is. */
+export interface DecisionBasis {
+  readonly reasons: readonly ReasonId[];
+  /** Ids of the connections (rules) that were used, or came nearest. */
+  readonly connections: readonly string[];
+}
+
+/** What is granted. */
+export interface Permit {
+  readonly app: {
+    /** Issuer of the app's authorization server: `aud`. */
+    readonly issuer: string;
+    /** The client's id at the app: `client_id`. */
+    readonly clientId: string;
+    /** The person as the app sees them from this IdP: `sub`. */
+    readonly sub: string;
+  };
+  readonly resource?: string;
+  readonly scope: readonly string[];
+  /** Seconds. */
+  readonly lifetime: number;
+  /** Further claims: `auth_time`, `acr`, `amr`, `email`, `tenant` … */
+  readonly claims: Partial<Omit<IdJagClaims, "iss" | "sub" | "aud" | "client_id" | "jti" | "iat" | "exp">>;
+}
+
+/** One token exchange, as it goes on record. Members are known as far as the exchange came. */
+export interface ExchangeEvent<Client, Subject> {
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly outcome: "permitted" | "denied" | "step-up" | "refused";
+  /** Where the request came from, as the listener knows it. */
+  readonly source: string | undefined;
+  /** Absent when the client was not authenticated. */
+  readonly client?: Client;
+  readonly subject?: Subject;
+  readonly asked?: {
+    readonly audience: string;
+    readonly resource: readonly string[];
+    readonly scope: readonly string[] | undefined;
+  };
+  readonly granted?: Permit;
+  /** Of everything but a permit. */
+  readonly refusal?: Refusal;
+  readonly reasons: readonly ReasonId[];
+  readonly connections: readonly string[];
+}
