@@ -182,9 +182,11 @@ async function npmCi(root) {
   for (const signal of SIGNALS) process.off(signal, stop);
   if (interrupted !== undefined) throw new Interrupted(interrupted);
   if (outcome === 0) return;
+  const mend = output.includes("EUSAGE")
+    ? "package-lock.json does not fit package.json: `npm install` on a clean checkout makes it anew, to be committed."
+    : "check the network and the disk, then run the command again; `npm ci` alone shows npm's own messages.";
   throw new Error(
-    `Dependencies could not be installed (npm ci ended with ${outcome}).\n${output.trim()}\n` +
-      "To mend it: check the network and the disk, then run the command again; `npm ci` alone shows npm's own messages.",
+    `Dependencies could not be installed (npm ci ended with ${outcome}).\n${output.trim()}\nTo mend it: ${mend}`,
   );
 }
 
