@@ -20,7 +20,10 @@ export interface Person {
 /** How an agent proves itself at the token endpoint. `none` may sign people in, and nothing else. */
 export type AgentAuth =
   | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: SecretRef }
-  | { readonly method: "private_key_jwt"; readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] } }
+  | {
+      readonly method: "private_key_jwt";
+      readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+    }
   | { readonly method: "none" };
 
 /** An OAuth client that acts for people. Its `id` is its client id at this IdP. */
