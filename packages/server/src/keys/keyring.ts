@@ -1,6 +1,13 @@
 import { CredenceError } from "@credence/protocol";
+import {
+  generateSigningKey,
+  type JwsAlgorithm,
+  type PrivateJwk,
+  type PublicJwk,
+  parseJwks,
+  thumbprint,
+} from "@credence/protocol/jws";
 import type { Store, StoredKey } from "../store/store.ts";
-import { generatePrivateJwk, type Jwk, publicHalf, type SigningAlgorithm, thumbprint } from "./jwk.ts";
 import { readKeyFile, requireKeyFileOutside } from "./key-file.ts";
 import { createSealer, deriveSecret, type SealedPlace, type Sealer } from "./seal.ts";
 
@@ -10,9 +17,9 @@ export type KeyUse = "idp" | "audit";
 /** A signing key, opened. `kid` is the key's thumbprint (RFC 7638). */
 export interface SigningKey {
   readonly kid: string;
-  readonly alg: SigningAlgorithm;
-  readonly publicJwk: Jwk;
-  readonly privateJwk: Jwk;
+  readonly alg: JwsAlgorithm;
+  readonly publicJwk: PublicJwk;
+  readonly privateJwk: PrivateJwk;
 }
 
 /** The server's secrets: what seals, and what signs. */
@@ -22,7 +29,7 @@ export interface Keyring extends Sealer {
   /** Signs the browser's cookies; the same at every start. */
   cookieSecret(): string;
   /** The keys that this start made, for the record. */
-  readonly created: readonly { readonly kid: string; readonly use: KeyUse; readonly alg: SigningAlgorithm }[];
+  readonly created: readonly { readonly kid: string; readonly use: KeyUse; readonly alg: JwsAlgorithm }[];
 }
 
 /** What {@link openKeyring} needs. */
@@ -36,7 +43,7 @@ export interface KeyringOptions {
   readonly now: () => number;
 }
 
-const WANTED: readonly { readonly use: KeyUse; readonly alg: SigningAlgorithm }[] = [
+const WANTED: readonly { readonly use: KeyUse; readonly alg: JwsAlgorithm }[] = [
   { use: "idp", alg: "ES256" },
   { use: "idp", alg: "RS256" },
   { use: "audit", alg: "ES256" },
@@ -53,7 +60,9 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   const stored = await options.store.keys();
   const key = readKeyFile(options.keyFile, stored.length === 0);
   const sealer = createSealer(key);
-  const known = stored.map((one) => ({ use: one.use, key: openKey(one, sealer, options.keyFile) }));
+  const known = await Promise.all(
+    stored.map(async (one) => ({ use: one.use, key: await openKey(one, sealer, options.keyFile) })),
+  );
   const created = await createMissing(known, sealer, options);
   const all = [...known, ...created];
   return {
@@ -76,14 +85,13 @@ async function createMissing(
   const missing = WANTED.filter(({ use, alg }) => !known.some((one) => one.use === use && one.key.alg === alg));
   const created: { use: KeyUse; key: SigningKey }[] = [];
   for (const { use, alg } of missing) {
-    const privateJwk = await generatePrivateJwk(alg);
-    const key = signingKey(alg, privateJwk);
+    const key = signingKey((await generateSigningKey(alg)).privateJwk);
     await store.addKey({
       kid: key.kid,
       use,
       alg,
       publicJwk: JSON.stringify(key.publicJwk),
-      sealedPrivateJwk: sealer.seal(JSON.stringify(privateJwk), placeOf({ kid: key.kid, use, alg })),
+      sealedPrivateJwk: sealer.seal(JSON.stringify(key.privateJwk), placeOf({ kid: key.kid, use, alg })),
       createdAt: now(),
     });
     created.push({ use, key });
@@ -91,21 +99,30 @@ async function createMissing(
   return created;
 }
 
-/** The seal covers kid, use and algorithm; what stands in clear beside it must be what the private key says. */
-function openKey(stored: StoredKey, sealer: Sealer, keyFile: string): SigningKey {
-  const privateJwk = unseal(stored, sealer, keyFile);
-  const key = signingKey(stored.alg === "RS256" ? "RS256" : "ES256", privateJwk);
-  if (key.kid === stored.kid && stored.publicJwk === JSON.stringify(key.publicJwk)) return key;
+/** The seal covers kid, use and algorithm; the public half in clear beside it must be the same key. */
+async function openKey(stored: StoredKey, sealer: Sealer, keyFile: string): Promise<SigningKey> {
+  const key = signingKey(unseal(stored, sealer, keyFile));
+  const publicThumbprint = await thumbprintOfText(stored.publicJwk);
+  if (publicThumbprint === stored.kid && key.kid === stored.kid && key.alg === stored.alg) return key;
   throw new CredenceError(`The public half of the signing key ${stored.kid} was changed in the store.`, {
     code: "configuration",
     reason: "key-altered",
   });
 }
 
-function unseal(stored: StoredKey, sealer: Sealer, keyFile: string): Jwk {
+async function thumbprintOfText(jwk: string): Promise<string | undefined> {
+  try {
+    return await thumbprint(JSON.parse(jwk));
+  } catch {
+    // Not the JSON of a key: it has no thumbprint, and so matches none.
+    return undefined;
+  }
+}
+
+function unseal(stored: StoredKey, sealer: Sealer, keyFile: string): PrivateJwk {
   try {
     // What opens was sealed by createMissing: a JWK of our own making.
-    return JSON.parse(sealer.open(stored.sealedPrivateJwk, placeOf(stored))) as Jwk;
+    return JSON.parse(sealer.open(stored.sealedPrivateJwk, placeOf(stored))) as PrivateJwk;
   } catch (cause) {
     throw new CredenceError(
       `The key file ${keyFile} does not open the signing key ${stored.kid}: it is another store's key, or the store was changed.`,
@@ -114,8 +131,12 @@ function unseal(stored: StoredKey, sealer: Sealer, keyFile: string): Jwk {
   }
 }
 
-function signingKey(alg: SigningAlgorithm, privateJwk: Jwk): SigningKey {
-  return { kid: thumbprint(privateJwk), alg, publicJwk: publicHalf(privateJwk), privateJwk };
+/** The public half is taken from the sealed key, never from what stands in clear beside it. */
+function signingKey(privateJwk: PrivateJwk): SigningKey {
+  const publicJwk = parseJwks({ keys: [privateJwk] })?.keys[0];
+  const wanted = WANTED.find(({ alg }) => alg === privateJwk.alg);
+  if (publicJwk && wanted) return { kid: privateJwk.kid, alg: wanted.alg, publicJwk, privateJwk };
+  throw new CredenceError("A signing key is not of a kind that this version knows.", { code: "configuration" });
 }
 
 function placeOf({ kid, use, alg }: { kid: string; use: string; alg: string }): SealedPlace {

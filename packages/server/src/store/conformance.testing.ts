@@ -192,6 +192,8 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
         expect(await store.auditPersonal("w", 1, 2)).toEqual([personal]);
         expect(await store.auditPersonal("w", 3, 9)).toEqual([]);
         expect(await store.auditExtents()).toEqual([{ writer: "w", lastSeq: 3 }]);
+        expect(await store.auditExtents("w")).toEqual([{ writer: "w", lastSeq: 3 }]);
+        expect(await store.auditExtents("v")).toEqual([]);
       });
       it("keeps all of an append or none of it", async () => {
         await store.appendAudit([auditRow(1)], []);

@@ -86,11 +86,12 @@ export function recordStore(read: Kysely<Tables>, write: Kysely<Tables>): Record
         .orderBy("seq")
         .orderBy("field")
         .execute(),
-    auditExtents: () =>
-      read
+    auditExtents(writer) {
+      const extents = read
         .selectFrom("audit_events")
         .select((eb) => ["writer", eb.fn.max("seq").as("lastSeq")])
-        .groupBy("writer")
-        .execute(),
+        .groupBy("writer");
+      return (writer === undefined ? extents : extents.where("writer", "=", writer)).execute();
+    },
   };
 }

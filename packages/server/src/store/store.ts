@@ -62,8 +62,11 @@ export interface Store {
   /** Rows of one writer with seq > `after`, in order. */
   auditRows(writer: string, after: number, limit: number): Promise<readonly AuditRow[]>;
   auditPersonal(writer: string, fromSeq: number, toSeq: number): Promise<readonly AuditPersonal[]>;
-  /** How far each writer's rows reach, also of writers that the register does not have. */
-  auditExtents(): Promise<readonly AuditExtent[]>;
+  /**
+   * How far each writer's rows reach, also of writers that the register does not have; or one writer's alone.
+   * Of a writer without rows there is nothing.
+   */
+  auditExtents(writer?: string): Promise<readonly AuditExtent[]>;
 
   // --- Housekeeping ---------------------------------------------------------------------------------------------------
   /** Forgets marks and artifacts that expired before `now` (seconds since the epoch). */
