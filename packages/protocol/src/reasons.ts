@@ -536,6 +536,12 @@ export const REASONS = {
     means: "The ID-JAG was redeemed before, and its issuer is set to single use.",
     mend: "Ask the IdP for a new one.",
   },
+  "id-jag-revoked": {
+    error: "invalid_grant",
+    section: "Credence, a revoke must reach what is out",
+    means: "The ID-JAG was issued before its access was revoked.",
+    mend: "Ask the IdP for a new one, if the person and the agent should have access.",
+  },
   "id-jag-tenant": {
     error: "invalid_grant",
     section: "ID-JAG draft §6",
@@ -621,6 +627,12 @@ export const REASONS = {
     section: "RFC 9068 §4",
     means: "The access token has expired.",
     mend: "Go back to the IdP for a new ID-JAG and redeem it.",
+  },
+  "access-token-revoked": {
+    error: "invalid_token",
+    section: "Credence, a revoke must reach what is out",
+    means: "The grant that the access token goes back to was revoked.",
+    mend: "Go back to the IdP for a new ID-JAG, if the person and the agent should have access.",
   },
   "scope-insufficient": {
     error: "insufficient_scope",

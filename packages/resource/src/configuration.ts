@@ -1,0 +1,97 @@
+import { CredenceError, parseResource, parseScope } from "@credence/protocol";
+import { addressKind } from "@credence/protocol/fetch";
+import { type JwkSet, type PrivateJwk, type PublicJwk, parseJwks, type Signer } from "@credence/protocol/jws";
+import type { ResourceServerOptions } from "./options.ts";
+import { trustKey } from "./redeem/customers.ts";
+import type { Account } from "./redeem/subject.ts";
+
+/**
+ * Checks the options once, at the start: what is wrong there would otherwise show at the first customer's request.
+ *
+ * @throws CredenceError `configuration`, whose message says what is wrong.
+ */
+export function checkOptions<A extends Account>(options: ResourceServerOptions<A>): void {
+  checkIssuer(options.issuer, options.development ?? false);
+  checkResources(options);
+  checkCustomers(options);
+  checkClients(options);
+  checkAccessToken(options);
+}
+
+function checkIssuer(issuer: string, development: boolean): void {
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  if (!url) throw wrong(`issuer is not a URL: ${issuer}`);
+  // RFC 8414 §2
+  if (url.search || url.hash || issuer.includes("#")) throw wrong("issuer has a query or a fragment");
+  if (url.protocol === "https:" || (url.protocol === "http:" && development && isLoopback(url.hostname))) return;
+  throw wrong("issuer is not https; on a loopback address, `development: true` allows http");
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || addressKind(hostname) === "loopback";
+}
+
+function checkResources<A extends Account>({ resources }: ResourceServerOptions<A>): void {
+  const entries = Object.entries(resources);
+  if (entries.length === 0) throw wrong("resources is empty");
+  for (const [resource, { scopes, defaultScopes = [] }] of entries) {
+    if (!parseResource(resource).ok) throw wrong(`a resource is not an absolute URI without fragment: ${resource}`);
+    const names = Object.keys(scopes);
+    const odd = names.find((name) => name.includes(" ") || !parseScope(name).ok);
+    if (odd !== undefined) throw wrong(`not a scope token: ${odd}`);
+    const unknown = defaultScopes.find((name) => !names.includes(name));
+    if (unknown !== undefined)
+      throw wrong(`defaultScopes of ${resource} names a scope that it does not have: ${unknown}`);
+  }
+}
+
+function checkCustomers<A extends Account>({ customers, issuer: own }: ResourceServerOptions<A>): void {
+  if (typeof customers === "function") return;
+  const seen = new Set<string>();
+  for (const { issuer, tenant } of customers.flatMap((customer) => customer.issuers)) {
+    if (!URL.canParse(issuer)) throw wrong(`an issuer is not a URL: ${issuer}`);
+    // An IdP must not honour its own ID-JAG, and our own keys must vouch for nobody.
+    if (issuer === own) throw wrong("this server's own issuer is among the trusted ones");
+    // (iss, tenant) alone selects the customer: it must select one.
+    if (seen.has(trustKey(issuer, tenant))) throw wrong(`two customers have the same issuer and tenant: ${issuer}`);
+    seen.add(trustKey(issuer, tenant));
+  }
+}
+
+function checkClients<A extends Account>({ clients }: ResourceServerOptions<A>): void {
+  if (typeof clients === "function") return;
+  const ids = new Set<string>();
+  for (const client of clients) {
+    if (client.clientId === "") throw wrong("a client has no clientId");
+    if (ids.has(client.clientId)) throw wrong(`two clients have the same clientId: ${client.clientId}`);
+    ids.add(client.clientId);
+    if ("secret" in client && !client.secret) throw wrong(`the client's secret is empty: ${client.clientId}`);
+  }
+}
+
+function checkAccessToken<A extends Account>({ accessToken, signingKey, publicKeys }: ResourceServerOptions<A>): void {
+  const { issue, check, lifetime = 300 } = accessToken ?? {};
+  if ((issue === undefined) !== (check === undefined)) throw wrong("accessToken.issue and .check go together");
+  if (!Number.isInteger(lifetime) || lifetime < 1) throw wrong("accessToken.lifetime is not a number of whole seconds");
+  const { kid } = signingKey;
+  if (typeof kid !== "string" || kid === "") throw wrong("signingKey has no kid");
+  if (!ownKeys(signingKey, publicKeys).keys.some((key) => key.kid === kid)) {
+    throw wrong("the public key of signingKey is not among publicKeys");
+  }
+}
+
+/** Whether the key is a signer over a key that is kept elsewhere. */
+export function isSigner(key: PrivateJwk | Signer): key is Signer {
+  return typeof key.sign === "function";
+}
+
+/** Our public keys, without any private member. */
+export function ownKeys(signingKey: PrivateJwk | Signer, publicKeys: readonly PublicJwk[] = []): JwkSet {
+  const own = isSigner(signingKey) ? [] : [signingKey];
+  const others = publicKeys.filter((key) => !own.some(({ kid }) => kid === key.kid));
+  return parseJwks({ keys: [...own, ...others] }) ?? { keys: [] };
+}
+
+function wrong(message: string): CredenceError {
+  return new CredenceError(`createResourceServer: ${message}`, { code: "configuration" });
+}

@@ -1,0 +1,63 @@
+import type { JwkSet } from "@credence/protocol/jws";
+import { authorizationServerMetadataUrls, protectedResourceMetadataUrls } from "@credence/protocol/metadata";
+import type { Receiver } from "../redeem/redeem.ts";
+import type { Account } from "../redeem/subject.ts";
+import { authorizePage } from "./authorize.ts";
+import { authorizationServerDocument, endpointsOf, protectedResourceDocument } from "./metadata.ts";
+import { type Recorder, tokenEndpoint } from "./token.ts";
+
+type Endpoint = (request: Request) => Response | Promise<Response>;
+
+/** Answers a request to one of our endpoints; `undefined` for any other. */
+export type Router = (request: Request) => Promise<Response | undefined>;
+
+/**
+ * Routes by path alone: behind a proxy, the host of a request is not the one that clients see.
+ *
+ * @param jwks - The public keys.
+ */
+export function router<A extends Account>(receiver: Receiver<A>, jwks: JwkSet, record: Recorder): Router {
+  const { issuer, resources } = receiver;
+  const { token, jwks: jwksUri, authorize } = endpointsOf(issuer);
+  const [metadata = ""] = authorizationServerMetadataUrls(issuer);
+  const endpoints = new Map<string, Endpoint>([
+    [pathOf(token), (request) => tokenEndpoint(request, receiver, record)],
+    [pathOf(jwksUri), documentEndpoint(jwks)],
+    [pathOf(authorize), authorizePage],
+    [pathOf(metadata), documentEndpoint(authorizationServerDocument(issuer, resources))],
+  ]);
+  for (const [resource, definition] of resources) {
+    const url = resourceMetadataUrl(resource);
+    endpoints.set(pathOf(url), documentEndpoint(protectedResourceDocument(issuer, resource, definition)));
+  }
+  return async (request) => endpoints.get(pathOf(request.url))?.(request);
+}
+
+/** Where a resource's metadata is: path-inserted. @see RFC 9728 §3.1 */
+export function resourceMetadataUrl(resource: string): string {
+  const [url = ""] = protectedResourceMetadataUrls(resource);
+  return url;
+}
+
+function pathOf(url: string): string {
+  const { pathname, search } = new URL(url);
+  return pathname.startsWith("/.well-known/oauth-protected-resource") ? pathname + search : pathname;
+}
+
+const CORS = { "access-control-allow-origin": "*" };
+
+/** A public document: the same for everybody, readable from any origin. */
+function documentEndpoint(document: object): Endpoint {
+  return ({ method }) => {
+    if (method === "GET" || method === "HEAD") {
+      return Response.json(document, { headers: { ...CORS, "cache-control": "public, max-age=300" } });
+    }
+    const allow = "GET, HEAD, OPTIONS";
+    return method === "OPTIONS"
+      ? new Response(null, {
+          status: 204,
+          headers: { ...CORS, "access-control-allow-methods": allow, "access-control-allow-headers": "*" },
+        })
+      : new Response(null, { status: 405, headers: { allow } });
+  };
+}

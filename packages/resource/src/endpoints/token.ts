@@ -1,0 +1,73 @@
+import { errorAnswer, type Refusal } from "@credence/protocol";
+import { buildChallenge } from "@credence/protocol/metadata";
+import { ERRORS } from "@credence/protocol/reasons";
+import type { Facts, ReceiverEvent } from "../record.ts";
+import { type Receiver, type Redeemed, randomId, redeem } from "../redeem/redeem.ts";
+import type { Account } from "../redeem/subject.ts";
+
+/** Seconds to wait after a 503. */
+const RETRY_AFTER = 5;
+
+/** Keeps a record; rejects when it can not. */
+export type Recorder = (event: ReceiverEvent) => Promise<void>;
+
+/**
+ * The token endpoint: redeems, records, answers. A grant that could not be recorded is not answered.
+ *
+ * @see RFC 6749 §3.2, §5
+ */
+export async function tokenEndpoint<A extends Account>(
+  request: Request,
+  receiver: Receiver<A>,
+  record: Recorder,
+): Promise<Response> {
+  const decisionId = randomId();
+  const time = receiver.now();
+  const { outcome, facts } = await redeem(request, receiver);
+  const refusal = outcome.ok ? undefined : outcome.refusal;
+  try {
+    await record(eventOf(decisionId, time, facts, refusal));
+  } catch {
+    // The record is what the organization sees: without it, nothing is granted.
+    return refusalAnswer(request, { reason: "store-unavailable" }, decisionId, receiver.issuer);
+  }
+  return outcome.ok ? grantAnswer(outcome.value) : refusalAnswer(request, outcome.refusal, decisionId, receiver.issuer);
+}
+
+function eventOf(decisionId: string, time: number, facts: Facts, refusal: Refusal | undefined): ReceiverEvent {
+  return {
+    kind: "redemption",
+    verified: false,
+    ...facts,
+    outcome: refusal ? "refused" : "granted",
+    decisionId,
+    time,
+    ...(refusal ? { reason: refusal.reason } : {}),
+    ...(refusal?.detail === undefined ? {} : { detail: refusal.detail }),
+  };
+}
+
+/** @see ID-JAG draft §4.4.2: `scope` and `resource` as granted; never a refresh token. */
+function grantAnswer({ accessToken, claims, scope }: Redeemed): Response {
+  const body = {
+    access_token: accessToken,
+    token_type: "Bearer",
+    expires_in: claims.exp - claims.iat,
+    ...(scope.length === 0 ? {} : { scope: scope.join(" ") }),
+    resource: claims.aud,
+  };
+  return Response.json(body, { headers: { "cache-control": "no-store" } });
+}
+
+function refusalAnswer(request: Request, refusal: Refusal, decisionId: string, realm: string): Response {
+  const { status, body } = errorAnswer(refusal, decisionId);
+  const headers = new Headers({ "cache-control": "no-store" });
+  // RFC 6749 §5.2: with the scheme that the client used.
+  const basic = /^basic\b/i.test(request.headers.get("authorization") ?? "");
+  if (body.error === "invalid_client" && basic) headers.set("www-authenticate", buildChallenge("Basic", { realm }));
+  if (status === ERRORS.temporarily_unavailable.status) headers.set("retry-after", String(RETRY_AFTER));
+  if (refusal.reason !== "method-wrong") return Response.json(body, { status, headers });
+  // RFC 9110 §15.5.6
+  headers.set("allow", "POST");
+  return Response.json(body, { status: 405, headers });
+}

@@ -1,0 +1,132 @@
+import { CredenceError } from "@credence/protocol";
+import type { GuardedFetch } from "@credence/protocol/fetch";
+import { type JwkSet, jwksKeys, type KeySource, parseJwks } from "@credence/protocol/jws";
+import { authorizationServerMetadataUrls, parseAuthorizationServerMetadata } from "@credence/protocol/metadata";
+import type { TrustedIssuer } from "../redeem/customers.ts";
+
+/** Times in seconds, and the number of issuers whose keys are kept. */
+export const ISSUER_KEY_LIMITS = {
+  /** Keys are fetched anew after this. */
+  fresh: 600,
+  /** When they can not be fetched anew, old ones serve until this age. */
+  stale: 3_600,
+  /** An unknown `kid` makes the keys be fetched again, at most once in this time. */
+  coolDown: 30,
+  /** After a failure, nobody asks again for this long. */
+  retry: 5,
+  /** Issuers; the one that was not used for longest goes. */
+  issuers: 1_000,
+} as const;
+
+interface Kept {
+  keys?: KeySource;
+  fetchedAt: number;
+  attemptedAt: number;
+  failure?: unknown;
+  pending?: Promise<KeySource>;
+}
+
+/**
+ * Makes the source of issuers' keys. Keys come from what is configured for the issuer, never from the token.
+ *
+ * @param fetch - Bounded in size and time, and refuses private addresses and redirects.
+ * @param now - Seconds since the epoch.
+ * @returns for a trusted issuer, its keys: a source that rejects when they can not be had.
+ * @see ID-JAG draft §4.4.1
+ */
+export function issuerKeys(fetch: GuardedFetch, now: () => number): (issuer: TrustedIssuer) => KeySource {
+  const fixed = new WeakMap<JwkSet, KeySource>();
+  const kept = new Map<string, Kept>();
+  return (issuer) => {
+    if (issuer.jwks) return fixedKeys(fixed, issuer.jwks);
+    const state = remember(kept, JSON.stringify([issuer.issuer, issuer.jwksUri ?? null]));
+    return remoteKeys(state, () => fetchKeys(issuer, fetch), now);
+  };
+}
+
+function fixedKeys(known: WeakMap<JwkSet, KeySource>, jwks: JwkSet): KeySource {
+  const keys = known.get(jwks) ?? jwksKeys(parseJwks(jwks) ?? { keys: [] });
+  known.set(jwks, keys);
+  return keys;
+}
+
+/** The state of one issuer, moved to the end of the map: its first entry is the one unused for longest. */
+function remember(kept: Map<string, Kept>, key: string): Kept {
+  const state = kept.get(key) ?? { fetchedAt: Number.NEGATIVE_INFINITY, attemptedAt: Number.NEGATIVE_INFINITY };
+  kept.delete(key);
+  kept.set(key, state);
+  const [oldest] = kept.keys();
+  if (kept.size > ISSUER_KEY_LIMITS.issuers && oldest !== undefined) kept.delete(oldest);
+  return state;
+}
+
+function remoteKeys(state: Kept, load: () => Promise<KeySource>, now: () => number): KeySource {
+  return async (header) => {
+    const keys = await currentKeys(state, load, now);
+    const found = await keys(header);
+    if (found !== undefined) return found;
+    const cooling = now() - state.attemptedAt < ISSUER_KEY_LIMITS.coolDown;
+    // When the last attempt failed, "no such key" would be a guess: `refresh` says so, or asks again.
+    return cooling && state.failure === undefined ? undefined : (await refresh(state, load, now))(header);
+  };
+}
+
+async function currentKeys(state: Kept, load: () => Promise<KeySource>, now: () => number): Promise<KeySource> {
+  const age = now() - state.fetchedAt;
+  if (state.keys && age < ISSUER_KEY_LIMITS.fresh) return state.keys;
+  try {
+    return await refresh(state, load, now);
+  } catch (failure) {
+    if (state.keys && age < ISSUER_KEY_LIMITS.stale) return state.keys;
+    throw failure;
+  }
+}
+
+/** Fetches once for all who ask at the same time, and not again right after a failure. */
+function refresh(state: Kept, load: () => Promise<KeySource>, now: () => number): Promise<KeySource> {
+  if (state.pending) return state.pending;
+  if (state.failure !== undefined && now() - state.attemptedAt < ISSUER_KEY_LIMITS.retry) {
+    return Promise.reject(state.failure);
+  }
+  state.attemptedAt = now();
+  state.pending = load()
+    .then(
+      (keys) => {
+        Object.assign(state, { keys, fetchedAt: now(), failure: undefined });
+        return keys;
+      },
+      (failure: unknown) => {
+        state.failure = failure;
+        throw failure;
+      },
+    )
+    .finally(() => {
+      delete state.pending;
+    });
+  return state.pending;
+}
+
+async function fetchKeys(issuer: TrustedIssuer, fetch: GuardedFetch): Promise<KeySource> {
+  const uri = issuer.jwksUri ?? (await discoverJwksUri(issuer.issuer, fetch));
+  const answer = await fetch(uri, { headers: { accept: "application/jwk-set+json, application/json" } });
+  if (answer.status !== 200) throw invalid("The issuer's keys were not answered with 200", "jwks-status");
+  const jwks = parseJwks(answer.json());
+  if (jwks === undefined) throw invalid("The issuer's keys are not a JWK set", "jwks-malformed");
+  return jwksKeys(jwks);
+}
+
+/** Reads the issuer's metadata, at the places where it may stand; its `issuer` must be the one asked for, exactly. */
+async function discoverJwksUri(issuer: string, fetch: GuardedFetch): Promise<string> {
+  for (const url of authorizationServerMetadataUrls(issuer)) {
+    const answer = await fetch(url, { headers: { accept: "application/json" } });
+    if (answer.status !== 200) continue;
+    const { jwks_uri: uri } = parseAuthorizationServerMetadata(answer.json(), issuer);
+    if (uri === undefined) throw invalid("The issuer's metadata names no jwks_uri", "metadata-jwks-uri");
+    return uri;
+  }
+  throw invalid("The issuer's metadata was not found", "metadata-missing");
+}
+
+function invalid(message: string, reason: string): CredenceError {
+  return new CredenceError(message, { code: "response_invalid", reason });
+}

@@ -1,0 +1,91 @@
+import type { PrivateJwk, PublicJwk, Signer } from "@credence/protocol/jws";
+import type { AccessTokenClaims, Root } from "./access-token/claims.ts";
+import type { ReceiverEvent } from "./record.ts";
+import type { Client } from "./redeem/client.ts";
+import type { Customers } from "./redeem/customers.ts";
+import type { Account, AccountPorts } from "./redeem/subject.ts";
+import type { ReplayStore } from "./replay.ts";
+
+/** A protected resource: an API or MCP server that access tokens are issued for. */
+export interface ResourceDefinition {
+  /** Each scope with its description. May be empty: then tokens carry no scope, and only the resource counts. */
+  readonly scopes: Readonly<Record<string, string>>;
+  /** What is granted when an ID-JAG names no scope; nothing by default. */
+  readonly defaultScopes?: readonly string[];
+  /** Name for people, in the resource's metadata. */
+  readonly name?: string;
+}
+
+/** What local policy sees before it narrows a grant. */
+export interface NarrowInput<A extends Account = Account> {
+  readonly client: Client;
+  /** Id of the customer that the ID-JAG's issuer selects. */
+  readonly customer: string;
+  readonly account: A;
+  readonly resource: string;
+  /** What is left so far: asked for, in the ID-JAG, known to the resource, allowed to the client. */
+  readonly scope: readonly string[];
+}
+
+/** A grant whose liveness is asked for. */
+export interface LivenessInput {
+  readonly customer: string;
+  readonly clientId: string;
+  readonly root: Root;
+}
+
+/** How access tokens are made. */
+export interface AccessTokenOptions {
+  /** Seconds that an access token lives; 300 by default. */
+  readonly lifetime?: number;
+  /**
+   * The app's own format, in place of RFC 9068 `at+jwt`: makes a token that stands for these claims. `check` goes with it.
+   */
+  readonly issue?: (claims: AccessTokenClaims) => string | Promise<string>;
+  /**
+   * Reads a token that `issue` made: its claims, or `undefined` when it is not one of ours. Resource, expiry, scopes
+   * and liveness are checked here afterwards.
+   */
+  readonly check?: (token: string) => AccessTokenClaims | undefined | Promise<AccessTokenClaims | undefined>;
+}
+
+/** Options of `createResourceServer`. */
+export interface ResourceServerOptions<A extends Account = Account> extends AccountPorts<A> {
+  /** Issuer identifier of this authorization server: an `https:` URL, compared letter by letter. */
+  readonly issuer: string;
+  /** Resource identifier to its definition. */
+  readonly resources: Readonly<Record<string, ResourceDefinition>>;
+  /** Whether an ID-JAG must name a resource (MCP demands it); `true` by default. */
+  readonly requireResource?: boolean;
+  /** Which IdPs are trusted, for which customer: a list, or a look-up in the app's own database. */
+  readonly customers: Customers;
+  /** The OAuth clients: a list, or a look-up in the app's own database. */
+  readonly clients: readonly Client[] | ((clientId: string) => Promise<Client | undefined>);
+  /** Local policy: returns what is granted of `scope`. It can not add to it. By default all of it is. */
+  readonly narrow?: (input: NarrowInput<A>) => readonly string[] | Promise<readonly string[]>;
+  /**
+   * Whether a grant still counts, asked at redemption and at every check of an access token. By default it does, until
+   * the token expires.
+   */
+  readonly isAlive?: (grant: LivenessInput) => boolean | Promise<boolean>;
+  /** Signs access tokens: a private key as JWK, or a signer over a key that is kept elsewhere. */
+  readonly signingKey: PrivateJwk | Signer;
+  /** Further public keys to publish and accept (key rotation); with a `Signer`, its public key must be among them. */
+  readonly publicKeys?: readonly PublicJwk[];
+  readonly accessToken?: AccessTokenOptions;
+  /** Single use; by default in memory, which holds within one process only. */
+  readonly store?: ReplayStore;
+  /**
+   * Takes every outcome of a redemption, and every refusal of a presented access token, with the exact reason. Nothing
+   * is issued before it has resolved.
+   */
+  readonly record: (event: ReceiverEvent) => void | Promise<void>;
+  /** Seconds since the epoch; the system's clock by default. */
+  readonly now?: () => number;
+  /** Fetches issuers' metadata and keys; on Node give it `nodeFetch()` of `@credence/resource/node`. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Seconds until an issuer's metadata or keys must have arrived; 5 by default. */
+  readonly fetchTimeout?: number;
+  /** Allows `http:` on loopback addresses, for this server and for issuers. Never in production. */
+  readonly development?: boolean;
+}

@@ -1,0 +1,80 @@
+import { type Form, ok, type Result, refuse } from "@credence/protocol";
+import { authenticateClient, type ClientCredential, readClientAuth } from "@credence/protocol/client-auth";
+import { type JwkSet, type JwsAlgorithm, jwksKeys, parseJwks } from "@credence/protocol/jws";
+import { replayKey } from "../replay.ts";
+
+/** How a client proves itself. Public clients (`none`) may be registered, and are refused: they redeem nothing. */
+export type ClientAuthentication =
+  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: string }
+  | {
+      readonly method: "private_key_jwt";
+      readonly jwks: JwkSet;
+      /** ES256, RS256, PS256 and EdDSA by default. */
+      readonly algorithms?: readonly JwsAlgorithm[];
+    }
+  | { readonly method: "none" };
+
+/** An OAuth client of this authorization server: an agent, as it is known here. */
+export type Client = {
+  readonly clientId: string;
+  readonly name?: string;
+  /** `false` refuses it. */
+  readonly enabled?: boolean;
+  /** Scopes that it may have at the most; all of the resource's by default. */
+  readonly scopes?: readonly string[];
+  /** Ids of the customers that it may act for; all of them by default. */
+  readonly customers?: readonly string[];
+} & ClientAuthentication;
+
+/** What authentication of a client needs. */
+export interface ClientPorts {
+  readonly issuer: string;
+  findClient(clientId: string): Promise<Client | undefined>;
+  consume(key: string, expiresAt: number): Promise<"first" | "again">;
+}
+
+/**
+ * Authenticates the client of a token request.
+ *
+ * @param now - Seconds since the epoch.
+ * @returns the client; refused with a `client-…` reason. Rejects when a port does.
+ * @see RFC 6749 §2.3, ID-JAG draft §4.4.1
+ */
+export async function identifyClient(
+  authorization: string | null,
+  form: Form,
+  ports: ClientPorts,
+  now: number,
+): Promise<Result<Client>> {
+  const presented = readClientAuth(authorization, form);
+  if (!presented.ok) return presented;
+  const client = await authenticateClient(presented.value, {
+    issuer: ports.issuer,
+    now,
+    async find(clientId) {
+      const found = await ports.findClient(clientId);
+      const credential = found && credentialOf(found);
+      // A look-up that compares loosely (a case-insensitive column) must not widen what an id means.
+      return found?.clientId === clientId && credential ? { client: found, credential } : undefined;
+    },
+    markUsed: async (key, expiresAt) => ports.consume(await replayKey("client-assertion", key), expiresAt),
+  });
+  if (!client.ok) return client;
+  return client.value.enabled === false ? refuse("client-disabled") : ok(client.value);
+}
+
+/** `undefined` where the registration could never prove anything: an empty secret equals an empty password. */
+function credentialOf(client: Client): ClientCredential | undefined {
+  switch (client.method) {
+    case "client_secret_basic":
+    case "client_secret_post":
+      return client.secret === "" ? undefined : { method: client.method, secret: client.secret };
+    case "private_key_jwt": {
+      const { algorithms } = client;
+      const keys = jwksKeys(parseJwks(client.jwks) ?? { keys: [] });
+      return { method: client.method, keys, ...(algorithms ? { algorithms } : {}) };
+    }
+    case "none":
+      return { method: "none" };
+  }
+}

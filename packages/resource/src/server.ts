@@ -1,0 +1,179 @@
+import { CredenceError, type Result, refuse } from "@credence/protocol";
+import { guardedFetch } from "@credence/protocol/fetch";
+import { importSigner, JWS_ALGORITHMS, jwksKeys, type Signer } from "@credence/protocol/jws";
+import type { RefusalReason } from "@credence/protocol/reasons";
+import { checkAccessToken, checkAccessTokenClaims, signAccessToken } from "./access-token/access-token.ts";
+import type { AccessTokenClaims } from "./access-token/claims.ts";
+import { checkOptions, isSigner, ownKeys } from "./configuration.ts";
+import { resourceMetadataUrl, router } from "./endpoints/router.ts";
+import { issuerKeys } from "./issuer-keys/issuer-keys.ts";
+import type { ResourceServerOptions } from "./options.ts";
+import { type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
+import { trustFinder } from "./redeem/customers.ts";
+import type { Receiver } from "./redeem/redeem.ts";
+import type { Account } from "./redeem/subject.ts";
+import { memoryReplayStore, systemTime } from "./replay.ts";
+
+/** Which resource a call is for, and what it needs. */
+export interface ProtectOptions {
+  /** The resource's identifier; may be left out where the server has one only. */
+  readonly resource?: string;
+  /** Scopes that the call needs: all of them. None by default. */
+  readonly scopes?: readonly string[];
+}
+
+/** A resource authorization server, with the checks of its resources. */
+export interface ResourceServer {
+  readonly issuer: string;
+  /** Identifiers of the resources. */
+  readonly resources: readonly string[];
+  /** Answers the authorization server's endpoints and all metadata; 404 for anything else. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** As `fetch`, but `undefined` for anything else, so that the app's own routes can follow. */
+  readonly tryFetch: (request: Request) => Promise<Response | undefined>;
+  /**
+   * Puts the check of access tokens before a handler.
+   * @see RFC 6750, RFC 9728 §5.1
+   */
+  readonly protect: (options: ProtectOptions, handler: ProtectedHandler) => (request: Request) => Promise<Response>;
+  /**
+   * Checks an access token.
+   *
+   * @returns its claims; refused: `access-token-…`, `scope-insufficient`. Rejects when `isAlive` or `check` does.
+   */
+  readonly check: (token: string, options?: ProtectOptions) => Promise<Result<AccessTokenClaims>>;
+  /** URL of a resource's metadata. @see RFC 9728 §3.1 */
+  readonly resourceMetadataUrl: (resource?: string) => string;
+}
+
+/**
+ * Makes a resource authorization server: the receiving half of ID-JAG, with the checks for the resources themselves.
+ *
+ * @throws CredenceError `configuration` when an option is wrong.
+ * @see ID-JAG draft §4.4
+ */
+export function createResourceServer<A extends Account>(options: ResourceServerOptions<A>): ResourceServer {
+  checkOptions(options);
+  const receiver = receiverOf(options);
+  const record = async (event: Parameters<typeof options.record>[0]): Promise<void> => options.record(event);
+  const route = router(receiver, ownKeys(options.signingKey, options.publicKeys), record);
+  const resources = [...receiver.resources.keys()];
+  const check = checker(options, receiver);
+
+  const chosen = (resource: string | undefined): string => {
+    const [only] = resources;
+    const one = resource ?? (resources.length === 1 ? only : undefined);
+    if (one !== undefined && receiver.resources.has(one)) return one;
+    throw new CredenceError("Name one of the server's resources", { code: "configuration" });
+  };
+  const guard = ({ resource, scopes = [] }: ProtectOptions): Guard => {
+    const one = chosen(resource);
+    return {
+      metadataUrl: resourceMetadataUrl(one),
+      scopes,
+      check: (token) => check(token, one, scopes),
+      refused: (decisionId, { reason, detail }, cause) =>
+        record({
+          kind: "access",
+          outcome: "refused",
+          decisionId,
+          time: receiver.now(),
+          verified: false,
+          resource: one,
+          reason,
+          ...(detail === undefined ? {} : { detail }),
+          ...(cause === undefined ? {} : { cause }),
+        }),
+    };
+  };
+  return {
+    issuer: options.issuer,
+    resources,
+    fetch: async (request) => (await route(request)) ?? new Response(null, { status: 404 }),
+    tryFetch: route,
+    protect: (wanted, handler) => protect(guard(wanted), handler),
+    check: (token, { resource, scopes = [] } = {}) => check(token, chosen(resource), scopes),
+    resourceMetadataUrl: (resource) => resourceMetadataUrl(chosen(resource)),
+  };
+}
+
+function receiverOf<A extends Account>(options: ResourceServerOptions<A>): Receiver<A> {
+  const { issuer, now = systemTime, narrow, clients, accessToken = {}, isAlive = () => true } = options;
+  const store = options.store ?? memoryReplayStore({ now });
+  const fetch = guardedFetch({
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+    ...(options.fetchTimeout === undefined ? {} : { timeout: options.fetchTimeout }),
+    allowLoopback: options.development ?? false,
+  });
+  const sign = signerOf(options.signingKey);
+  const { issue = async (claims) => signAccessToken(claims, await sign()) } = accessToken;
+  const known = typeof clients === "function" ? undefined : new Map(clients.map((one) => [one.clientId, one]));
+  const findClient = typeof clients === "function" ? clients : async (clientId: string) => known?.get(clientId);
+  return {
+    issuer,
+    resources: new Map(Object.entries(options.resources)),
+    requireResource: options.requireResource ?? true,
+    lifetime: accessToken.lifetime ?? 300,
+    findClient: port("internal-fault", "clients", findClient),
+    findTrust: port("internal-fault", "customers", trustFinder(options.customers)),
+    keysOf: issuerKeys(fetch, now),
+    consume: port("store-unavailable", "store.consume", (key, expiresAt) => store.consume(key, expiresAt)),
+    isAlive: port("internal-fault", "isAlive", async (grant) => (await isAlive(grant)) === true),
+    accounts: options,
+    narrow: port("internal-fault", "narrow", async (input) => (narrow ? narrow(input) : input.scope)),
+    issue: port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
+    now,
+  };
+}
+
+/** Names the port in what it throws, and the reason that a failure of it means. */
+function port<In extends readonly unknown[], Out>(
+  reason: RefusalReason,
+  name: string,
+  run: (...input: In) => Promise<Out>,
+): (...input: In) => Promise<Out> {
+  return async (...input) => {
+    try {
+      return await run(...input);
+    } catch (cause) {
+      throw new CredenceError(`${name} failed`, { code: "temporarily_unavailable", reason, cause });
+    }
+  };
+}
+
+/** Imports the key at its first use. */
+function signerOf(key: ResourceServerOptions["signingKey"]): () => Promise<Signer> {
+  if (isSigner(key)) return async () => key;
+  let signer: Promise<Signer> | undefined;
+  return () => {
+    signer ??= importSigner(key);
+    return signer;
+  };
+}
+
+type Checker = (token: string, resource: string, scopes: readonly string[]) => Promise<Result<AccessTokenClaims>>;
+
+function checker<A extends Account>(options: ResourceServerOptions<A>, receiver: Receiver<A>): Checker {
+  const { issuer, isAlive, now } = receiver;
+  const keys = jwksKeys(ownKeys(options.signingKey, options.publicKeys));
+  const own = options.accessToken?.check;
+  return async (token, resource, scopes) => {
+    const expected = { issuer, resource, scopes, keys, algorithms: JWS_ALGORITHMS };
+    const checked = own
+      ? await checkOwnFormat(own, token, expected, now())
+      : await checkAccessToken(token, expected, now());
+    if (!checked.ok) return checked;
+    const { customer, client_id: clientId, root } = checked.value;
+    return (await isAlive({ customer, clientId, root })) ? checked : refuse("access-token-revoked");
+  };
+}
+
+async function checkOwnFormat(
+  check: NonNullable<NonNullable<ResourceServerOptions["accessToken"]>["check"]>,
+  token: string,
+  expected: { readonly issuer: string; readonly resource: string; readonly scopes: readonly string[] },
+  now: number,
+): Promise<Result<AccessTokenClaims>> {
+  const claims = await check(token);
+  return claims === undefined ? refuse("access-token-malformed") : checkAccessTokenClaims(claims, expected, now);
+}
