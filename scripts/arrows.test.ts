@@ -20,6 +20,7 @@ describe("an import against the arrows is found", () => {
     ["a package that has no arrows", "packages/extra/src/a.ts", `import { ok } from "@credence/protocol";`],
     ["Node in a portable library", "packages/resource/src/index.ts", `import { createHash } from "node:crypto";`],
     ["a test helper", "packages/issuer/src/index.ts", `import { make } from "./make.testing.ts";`],
+    ["a folder of test helpers", "packages/client/src/index.ts", `import { peer } from "./testing/peer.ts";`],
     ["a room above", "packages/server/src/store/open.ts", `import { decide } from "../policy/decide.ts";`],
     ["a type of a room above", "packages/server/src/keys/a.ts", `import type { Audit } from "../audit/audit.ts";`],
     ["a room beside", "packages/server/src/idp/a.ts", `import { pages } from "../sign-in/pages.ts";`],
@@ -126,6 +127,7 @@ describe("the arrows of a repository", () => {
       `// « Größe »\nimport { a } from "node:fs";\nimport { b } from "../audit/b.ts";\n`,
     );
     put("packages/server/src/store/open.test.ts", `import { b } from "../audit/b.ts";\n`);
+    put("packages/server/src/store/testing/data.ts", `import { b } from "../../audit/b.ts";\n`);
     put("packages/server/src/store/suite.testing.ts", `import { b } from "../audit/b.ts";\n`);
     expect(arrows(root)).toEqual([
       {

@@ -174,8 +174,9 @@ function roomOf(path: string): { readonly name: string; readonly height: number 
   return { name: folder, height: ROOMS[folder] };
 }
 
+/** `x.test.ts`, and the helpers of tests: `x.testing.ts` and what stands in a folder `testing/`. */
 function isTest(file: string): boolean {
-  return /\.(test|testing)\.tsx?$/.test(file);
+  return /\.(test|testing)\.tsx?$|\/src\/(.*\/)?testing\//.test(file);
 }
 
 if (import.meta.main) {

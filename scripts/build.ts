@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type Outcome, tool } from "./tool.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+const OF_A_TEST = /\.(test|testing)\.|[\\/]dist[\\/](.*[\\/])?testing[\\/]/;
 const OF_A_SOURCE = /(\.d\.ts|\.js)(\.map)?$/;
 
 /**
@@ -27,7 +28,7 @@ function removeOrphans(): void {
     if (!statSync(path).isFile() || built.endsWith(".tsbuildinfo")) continue;
     const source = built.replace(/([\\/])dist([\\/])/, "$1src$2");
     const origin = OF_A_SOURCE.test(source) ? source.replace(OF_A_SOURCE, ".ts") : source;
-    if (!existsSync(join(ROOT, origin)) || /\.(test|testing)\./.test(built)) rmSync(path);
+    if (!existsSync(join(ROOT, origin)) || OF_A_TEST.test(built)) rmSync(path);
   }
 }
 
