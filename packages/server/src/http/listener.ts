@@ -1,0 +1,85 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { CredenceError } from "@credence/protocol";
+import type { Handler } from "./answer.ts";
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  /** Address or name to bind to. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly handler: Handler;
+  /** Milliseconds that requests in flight get to finish when the listener closes. */
+  readonly graceMs?: number;
+}
+
+/** A listener at work. */
+export interface Listener {
+  /** Scheme, host and the port that was taken; without a path. */
+  readonly url: string;
+  readonly port: number;
+  /** Stops accepting, lets requests in flight finish, then closes what is left. Resolves when all is closed. */
+  close(): Promise<void>;
+}
+
+const LIMITS = {
+  /** Bytes of all headers of a request. */
+  maxHeaderSize: 16_384,
+  /** Milliseconds until the headers are there; until the whole request is there; between requests. */
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5_000,
+} as const;
+
+const GRACE_MS = 10_000;
+
+/**
+ * Listens for HTTP.
+ *
+ * @throws CredenceError `configuration` when the address can not be had: port taken, no permission, no such host.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const server = createServer(LIMITS, options.handler);
+  const port = await bind(server, options);
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  let closing: Promise<void> | undefined;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    close() {
+      closing ??= close(server, options.graceMs ?? GRACE_MS);
+      return closing;
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: ListenOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
+    server.listen(port, host, () => {
+      // A TCP server's address is never a string, and is there once it listens.
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+function explain(error: NodeJS.ErrnoException, host: string, port: number): CredenceError {
+  const message =
+    error.code === "EADDRINUSE"
+      ? `Port ${port} on ${host} is in use by another program. Stop it, or choose another port.`
+      : error.code === "EACCES"
+        ? `Port ${port} on ${host} may not be used by this user. Choose a port from 1024 up.`
+        : `Listening on ${host}, port ${port}, is not possible: ${error.code ?? error.message}.`;
+  return new CredenceError(message, { code: "configuration", reason: error.code ?? "listen-failed", cause: error });
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A connection that is kept alive becomes idle only after its answer.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const late = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(late);
+}

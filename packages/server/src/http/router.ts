@@ -1,0 +1,104 @@
+import type { IncomingMessage } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { basePath, PATHS } from "../sign-in/configuration.ts";
+import type { Report } from "../sign-in/fault.ts";
+import type { SignIn } from "../sign-in/sign-in.ts";
+import type { Handler } from "./answer.ts";
+import type { BasicPorts } from "./basic.ts";
+import { createTokenEndpoint, type Exchange } from "./token-endpoint.ts";
+
+/** What stands behind the IdP's listener. */
+export interface RouterOptions extends BasicPorts {
+  readonly issuer: string;
+  readonly signIn: Pick<SignIn, "provider" | "pages">;
+  readonly exchange: Exchange;
+  readonly report: Report;
+}
+
+const METADATA = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+const PROVIDER: ReadonlySet<string> = new Set([
+  PATHS.authorize,
+  PATHS.userinfo,
+  PATHS.jwks,
+  PATHS.signOut,
+  ...METADATA,
+]);
+
+/**
+ * Who answers what, below the issuer: the token endpoint, oidc-provider, and our pages for all the rest.
+ *
+ * @returns a listener for one node HTTP server.
+ */
+export function createRouter(options: RouterOptions): Handler {
+  const { issuer, signIn } = options;
+  const base = basePath(issuer);
+  const provider: Handler = mount(base, signIn.provider.callback());
+  const pages = getRequestListener(signIn.pages.fetch, { overrideGlobalObjects: false });
+  const url = `${issuer.replace(/\/$/, "")}${PATHS.token}`;
+  const token = createTokenEndpoint({ ...options, url, provider });
+  const secure = securityHeaders(issuer);
+  const vouch = vouchFor(new URL(issuer));
+
+  return (req, res) => {
+    vouch(req);
+    for (const [name, value] of secure) res.setHeader(name, value);
+    req.url = insertedPath(req.url ?? "/", base);
+    const path = pathBelow(base, req.url);
+    if (path === PATHS.token) return token(req, res);
+    if (path !== undefined && isProviders(path)) return provider(req, res);
+    return pages(req, res);
+  };
+}
+
+function isProviders(path: string): boolean {
+  return PROVIDER.has(path) || path.startsWith(`${PATHS.authorize}/`) || path.startsWith(`${PATHS.signOut}/`);
+}
+
+/** The path below the issuer's own; `undefined` for what is elsewhere. */
+function pathBelow(base: string, url: string): string | undefined {
+  const path = url.split("?", 1)[0] ?? "";
+  return path === base || path.startsWith(`${base}/`) ? path.slice(base.length) : undefined;
+}
+
+/** Metadata of an issuer with a path stands before that path, too. @see RFC 8414 §3.1, §5 */
+function insertedPath(url: string, base: string): string {
+  if (base === "") return url;
+  const found = METADATA.find((path) => url === `${path}${base}` || url.startsWith(`${path}${base}?`));
+  return found === undefined ? url : `${base}${found}${url.slice(found.length + base.length)}`;
+}
+
+/** oidc-provider knows no base path of its own: it reads the original URL as express leaves it. */
+function mount(base: string, handler: Handler): Handler {
+  if (base === "") return handler;
+  return (req, res) => {
+    const url = req.url ?? "/";
+    Object.assign(req, { originalUrl: url });
+    req.url = url.slice(base.length) || "/";
+    handler(req, res);
+  };
+}
+
+/**
+ * Every URL that goes out is made from the issuer, never from what a client says the host is; and only we say whether the
+ * outside is TLS.
+ */
+function vouchFor(issuer: URL): (req: IncomingMessage) => void {
+  return (req) => {
+    for (const name of Object.keys(req.headers)) {
+      if (name === "forwarded" || name.startsWith("x-forwarded-")) delete req.headers[name];
+    }
+    req.headers.host = issuer.host;
+    if (issuer.protocol === "https:") req.headers["x-forwarded-proto"] = "https";
+  };
+}
+
+function securityHeaders(issuer: string): readonly (readonly [string, string])[] {
+  const always = [
+    ["x-content-type-options", "nosniff"],
+    ["referrer-policy", "no-referrer"],
+    ["x-frame-options", "DENY"],
+  ] as const;
+  return issuer.startsWith("https:")
+    ? [...always, ["strict-transport-security", "max-age=31536000; includeSubDomains"]]
+    : always;
+}

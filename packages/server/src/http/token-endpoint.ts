@@ -1,0 +1,96 @@
+import type { Buffer } from "node:buffer";
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isFormContentType, ok, type Result, refuse } from "@credence/protocol";
+import type { Report } from "../sign-in/fault.ts";
+import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
+import { type BasicPorts, normalizeBasic } from "./basic.ts";
+import { readBody, replay } from "./body.ts";
+
+/** What an exchange knows beside its request. */
+export interface ExchangeContext {
+  /** The client's address. */
+  readonly source: string;
+}
+
+/** The token exchange, as a fetch handler. */
+export type Exchange = (request: Request, context: ExchangeContext) => Promise<Response>;
+
+/** Who answers which grant. */
+export interface TokenEndpointPorts extends BasicPorts {
+  /** URL of this endpoint, as clients know it. */
+  readonly url: string;
+  readonly exchange: Exchange;
+  /** oidc-provider, for `authorization_code` and `refresh_token`. */
+  readonly provider: Handler;
+  readonly report: Report;
+}
+
+const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
+const SIGN_IN_GRANTS: ReadonlySet<string> = new Set(["authorization_code", "refresh_token"]);
+
+/**
+ * The token endpoint: reads the body once and dispatches by `grant_type`, before anybody is authenticated. Each grant's
+ * own handler authenticates; nothing is decided here.
+ *
+ * @see RFC 6749 §3.2
+ */
+export function createTokenEndpoint(ports: TokenEndpointPorts): Handler {
+  return async (req, res) => {
+    try {
+      await answer(req, res, ports);
+    } catch (error) {
+      if (req.socket.destroyed) return;
+      ports.report({ reference: randomUUID(), code: "internal-fault", error });
+      if (!res.headersSent) sendRefusal(res, { reason: "internal-fault" });
+      else res.destroy();
+    }
+  };
+}
+
+async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEndpointPorts): Promise<void> {
+  // Cross-origin preflight: oidc-provider knows which public clients run in browsers.
+  if (req.method === "OPTIONS") return ports.provider(req, res);
+  if (req.method !== "POST") return sendRefusal(res, { reason: "method-wrong" }, { allow: "POST" });
+  if (!isFormContentType(req.headers["content-type"])) return sendRefusal(res, { reason: "form-content-type" });
+  const body = await readBody(req);
+  if (!body.ok) return sendRefusal(res, body.refusal, { connection: "close" });
+  const grantType = readGrantType(body.value);
+  if (!grantType.ok) return sendRefusal(res, grantType.refusal);
+  if (grantType.value === TOKEN_EXCHANGE) return exchange(req, res, body.value, ports);
+  if (SIGN_IN_GRANTS.has(grantType.value)) return signInGrant(req, res, body.value, ports);
+  return sendRefusal(res, { reason: "grant-type-unsupported" });
+}
+
+/** Exactly one `grant_type`. Everything else in the form is the business of the grant's own handler. */
+function readGrantType(body: Buffer): Result<string> {
+  const values = new URLSearchParams(body.toString("utf8")).getAll("grant_type");
+  if (values.length > 1) return refuse("parameter-doubled", "grant_type");
+  const [value] = values;
+  return value ? ok(value) : refuse("parameter-missing", "grant_type");
+}
+
+async function exchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  body: Buffer,
+  { url, exchange }: TokenEndpointPorts,
+): Promise<void> {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(req.headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  const request = new Request(url, { method: "POST", headers, body: Uint8Array.from(body) });
+  await sendResponse(res, await exchange(request, { source: req.socket.remoteAddress ?? "" }));
+}
+
+async function signInGrant(
+  req: IncomingMessage,
+  res: ServerResponse,
+  body: Buffer,
+  ports: TokenEndpointPorts,
+): Promise<void> {
+  const { authorization } = req.headers;
+  const normal = authorization === undefined ? {} : { authorization: await normalizeBasic(authorization, ports) };
+  ports.provider(replay(req, body, normal), res);
+}

@@ -1,0 +1,111 @@
+import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from "oidc-provider";
+import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts.ts";
+import { type ClientPorts, findClient } from "./clients.ts";
+import { endGrant, isGrantEnded, isSessionEnded } from "./endings.ts";
+import { putSessionPointers } from "./liveness.ts";
+
+/** What the adapter needs from the house. */
+export interface AdapterPorts extends ArtifactPorts, ClientPorts {
+  readonly store: ArtifactPorts["store"] & ClientPorts["store"];
+  /** Seconds that a grant lives at most. */
+  readonly grantLifetime: number;
+}
+
+/** What dies with its grant. */
+const OF_A_GRANT: ReadonlySet<string> = new Set(["AuthorizationCode", "RefreshToken", "AccessToken"]);
+
+/**
+ * oidc-provider's storage, over ours.
+ *
+ * Ids are stored hashed and payloads sealed without them, so a copy of the store holds no code and no token. `consume` is
+ * one conditional update: of any number of simultaneous uses of a code or refresh token exactly one passes, and each
+ * other one revokes the grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+ *
+ * @returns a factory by model name.
+ */
+export function createAdapter(ports: AdapterPorts): AdapterFactory {
+  return (model) => (model === "Client" ? clientAdapter(ports) : artifactAdapter(model, ports));
+}
+
+function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
+  const { store, now, grantLifetime } = ports;
+
+  async function restore(id: string | undefined, artifact: Awaited<ReturnType<typeof store.artifact>>) {
+    const payload = await openArtifact(ports, artifact, now());
+    if (payload === undefined) return undefined;
+    const consumed = artifact?.consumedAt === undefined ? {} : { consumed: artifact.consumedAt };
+    // What is opened here was sealed by `upsert`: the seal says that it is an AdapterPayload.
+    return { ...payload, ...(id === undefined ? {} : { jti: id }), ...consumed } as AdapterPayload;
+  }
+
+  return {
+    async upsert(id, payload, expiresIn) {
+      const key = hashed(id);
+      const { jti: _bearer, ...kept } = payload;
+      const expiresAt = expiresIn === undefined ? undefined : now() + expiresIn;
+      const uid = model === "Session" && payload.uid !== undefined ? hashed(payload.uid) : undefined;
+      const grantId = model === "Grant" ? key : grantOf(model, payload);
+      await putSealed(ports, { model, key, uid, grantId, expiresAt }, kept);
+      if (uid !== undefined) await putSessionPointers(ports, payload, expiresAt);
+      if (await hasEnded(ports, uid, grantId)) await store.deleteArtifact(model, key);
+    },
+
+    async find(id) {
+      const key = hashed(id);
+      if (model === "Grant" && (await isGrantEnded(ports, key))) return undefined;
+      return restore(id, await store.artifact(model, key));
+    },
+
+    async findByUid(uid) {
+      return restore(undefined, await store.artifactByUid(model, hashed(uid)));
+    },
+
+    // The device flow is off: nothing has a user code.
+    findByUserCode: async () => undefined,
+
+    async consume(id) {
+      const key = hashed(id);
+      if ((await store.consumeArtifact(model, key, now())) === "first") return;
+      // When the artifact is gone already, whoever deleted it has revoked the grant.
+      const grant = (await store.artifact(model, key))?.grantId;
+      if (grant !== undefined) await endGrant(ports, grant, grantLifetime);
+      throw new errors.InvalidGrant("already used");
+    },
+
+    async destroy(id) {
+      if (model === "Grant") await endGrant(ports, hashed(id), grantLifetime);
+      else await store.deleteArtifact(model, hashed(id));
+    },
+
+    revokeByGrantId: (grantId) => endGrant(ports, hashed(grantId), grantLifetime),
+  };
+}
+
+function grantOf(model: string, payload: AdapterPayload): string | undefined {
+  return OF_A_GRANT.has(model) && payload.grantId !== undefined ? hashed(payload.grantId) : undefined;
+}
+
+async function hasEnded(
+  ports: ArtifactPorts,
+  session: string | undefined,
+  grant: string | undefined,
+): Promise<boolean> {
+  if (session !== undefined) return isSessionEnded(ports, session);
+  return grant !== undefined && isGrantEnded(ports, grant);
+}
+
+/** Clients are the directory's agents; sign-in never writes them. */
+function clientAdapter(ports: ClientPorts): Adapter {
+  const never = async () => {
+    throw new errors.InvalidRequest("clients are kept by the directory");
+  };
+  return {
+    find: (clientId) => findClient(ports, clientId),
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+    upsert: never,
+    consume: never,
+    destroy: never,
+    revokeByGrantId: never,
+  };
+}

@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+import type { Artifact, Store } from "../store/store.ts";
+
+/** Where a sealed text stands: associated data, so that a text moved elsewhere does not open. */
+export interface SealPlace {
+  readonly table: string;
+  readonly record: string;
+  readonly field: string;
+}
+
+/** Seals what the store keeps, and opens it again. `open` rejects for a text that was altered or moved. */
+export interface Sealing {
+  seal(text: string, place: SealPlace): string | Promise<string>;
+  open(sealed: string, place: SealPlace): string | Promise<string>;
+}
+
+/** What the artifacts of sign-in need from the house. */
+export interface ArtifactPorts {
+  readonly store: Pick<
+    Store,
+    "putArtifact" | "artifact" | "artifactByUid" | "consumeArtifact" | "deleteArtifact" | "deleteGrant"
+  >;
+  readonly sealing: Sealing;
+  /** Seconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** An artifact as it is written: names already hashed by {@link hashed}. */
+export interface NewArtifact {
+  readonly model: string;
+  readonly key: string;
+  readonly uid?: string | undefined;
+  readonly grantId?: string | undefined;
+  /** Seconds since the epoch. */
+  readonly expiresAt?: number | undefined;
+}
+
+/**
+ * The name under which the store keeps something: an id may be a bearer secret, and a copy of the store must not be one.
+ * @returns base64url SHA-256.
+ */
+export function hashed(id: string): string {
+  return createHash("sha256").update(id).digest("base64url");
+}
+
+/** Seals a payload and stores it. */
+export async function putSealed(
+  { store, sealing }: ArtifactPorts,
+  { model, key, uid, grantId, expiresAt }: NewArtifact,
+  payload: unknown,
+): Promise<void> {
+  await store.putArtifact({
+    model,
+    key,
+    ...(uid === undefined ? {} : { uid }),
+    ...(grantId === undefined ? {} : { grantId }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    payload: await sealing.seal(JSON.stringify(payload), place(model, key)),
+  });
+}
+
+/**
+ * Opens an artifact.
+ * @returns its payload; `undefined` when there is none, or when it has expired.
+ */
+export async function openArtifact(
+  { sealing }: Pick<ArtifactPorts, "sealing">,
+  artifact: Artifact | undefined,
+  now: number,
+): Promise<Record<string, unknown> | undefined> {
+  if (artifact === undefined || isExpired(artifact, now)) return undefined;
+  const payload: unknown = JSON.parse(await sealing.open(artifact.payload, place(artifact.model, artifact.key)));
+  return isObject(payload) ? payload : undefined;
+}
+
+/** Whether an artifact's time is over. */
+export function isExpired(artifact: Artifact, now: number): boolean {
+  return artifact.expiresAt !== undefined && artifact.expiresAt <= now;
+}
+
+/** Whether a value is an object with string keys. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function place(model: string, key: string): SealPlace {
+  return { table: "artifacts", record: `${model}:${key}`, field: "payload" };
+}

@@ -1,0 +1,198 @@
+import { type Configuration, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
+import type { Person } from "../directory/types.ts";
+import { type AdapterPorts, createAdapter } from "./adapter.ts";
+
+/** Lifetimes in seconds. */
+export interface Lifetimes {
+  /** From signing in; not prolonged by use. */
+  readonly session: number;
+  /** To type email and password. */
+  readonly interaction: number;
+  readonly authorizationCode: number;
+  readonly idToken: number;
+  /** For userinfo alone. */
+  readonly accessToken: number;
+  /** Of each refresh token; with `grant` as the end of all. */
+  readonly refreshToken: number;
+  readonly grant: number;
+}
+
+/** What holds where the deployment says nothing. */
+export const DEFAULT_LIFETIMES: Lifetimes = {
+  session: 12 * 3600,
+  interaction: 3600,
+  authorizationCode: 60,
+  idToken: 3600,
+  accessToken: 600,
+  refreshToken: 14 * 86_400,
+  grant: 30 * 86_400,
+};
+
+/** How our own sign-in with a password calls itself. @see RFC 8176 (`pwd`) */
+export const PASSWORD_SIGN_IN = { acr: "urn:credence:acr:password", amr: ["pwd"] } as const;
+
+/** Paths below the issuer. */
+export const PATHS = {
+  authorize: "/authorize",
+  token: "/token",
+  userinfo: "/userinfo",
+  jwks: "/jwks",
+  signOut: "/sign-out",
+  /** Our page, followed by the interaction's id. */
+  signIn: "/sign-in",
+} as const;
+
+/** What sets one deployment's oidc-provider apart from another's. */
+export interface ConfigurationPorts {
+  readonly issuer: string;
+  readonly adapter: AdapterPorts;
+  readonly people: { person(id: string): Promise<Person | undefined> };
+  readonly jwks: { readonly keys: readonly JWK[] };
+  /** Signing keys of cookies, the newest first. */
+  readonly cookieKeys: readonly string[];
+  readonly lifetimes: Lifetimes;
+  readonly now: () => number;
+  readonly renderError: NonNullable<Configuration["renderError"]>;
+  readonly signOut: {
+    readonly confirm: (ctx: KoaContextWithOIDC, form: string) => Promise<void>;
+    readonly done: (ctx: KoaContextWithOIDC) => Promise<void>;
+  };
+}
+
+/** oidc-provider, narrowed to what the design says: code + PKCE S256, rotation, no consent screen, nothing dynamic. */
+export function configure(ports: ConfigurationPorts): Configuration {
+  const { lifetimes } = ports;
+  return {
+    adapter: createAdapter(ports.adapter),
+    jwks: ports.jwks,
+    clientDefaults: { id_token_signed_response_alg: firstAlgorithm(ports.jwks.keys) },
+    responseTypes: ["code"],
+    scopes: ["openid", "offline_access", "email", "profile"],
+    acrValues: [PASSWORD_SIGN_IN.acr],
+    clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+    enabledJWA: { clientAuthSigningAlgValues: ["ES256", "RS256", "PS256", "EdDSA"] },
+    pkce: { required: () => true },
+    clientBasedCORS: (_ctx, origin, client) =>
+      client.clientAuthMethod === "none" &&
+      (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
+    // A subject token must say when and how: these stand in every ID token, not only in those that were asked to have them.
+    conformIdTokenClaims: false,
+    claims: {
+      openid: ["sub", "auth_time", "acr", "amr"],
+      email: ["email", "email_verified"],
+      profile: ["name"],
+      acr: null,
+      auth_time: null,
+      iss: null,
+      sid: null,
+    },
+    findAccount: (_ctx, id) => findAccount(id, ports.people),
+    loadExistingGrant,
+    rotateRefreshToken: true,
+    issueRefreshToken: async (_ctx, client, source) =>
+      client.grantTypeAllowed("refresh_token") && source.scopes.has("offline_access"),
+    interactions: { policy: interactions(), url: (_ctx, { uid }) => `${basePath(ports.issuer)}${PATHS.signIn}/${uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      resourceIndicators: { enabled: false },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: ports.signOut.confirm,
+        postLogoutSuccessSource: ports.signOut.done,
+      },
+      userinfo: { enabled: true },
+    },
+    routes: {
+      authorization: PATHS.authorize,
+      token: PATHS.token,
+      userinfo: PATHS.userinfo,
+      jwks: PATHS.jwks,
+      end_session: PATHS.signOut,
+    },
+    cookies: {
+      keys: [...ports.cookieKeys],
+      names: cookieNames(ports.issuer),
+      long: { httpOnly: true, sameSite: "lax", signed: true },
+      short: { httpOnly: true, sameSite: "lax", signed: true },
+    },
+    renderError: ports.renderError,
+    ttl: {
+      AccessToken: lifetimes.accessToken,
+      AuthorizationCode: lifetimes.authorizationCode,
+      Grant: lifetimes.grant,
+      IdToken: lifetimes.idToken,
+      Interaction: lifetimes.interaction,
+      RefreshToken: lifetimes.refreshToken,
+      Session: (_ctx, { loginTs }) => sessionTtl(loginTs, lifetimes.session, ports.now()),
+    },
+  };
+}
+
+/** A session ends a while after signing in, however often it is used meanwhile. */
+function sessionTtl(signedInAt: number | undefined, lifetime: number, now: number): number {
+  return signedInAt === undefined ? lifetime : Math.max(1, signedInAt + lifetime - now);
+}
+
+async function findAccount(id: string, people: ConfigurationPorts["people"]) {
+  const person = await people.person(id);
+  if (person === undefined || !person.enabled) return undefined;
+  const { email, name } = person;
+  return { accountId: id, claims: async () => ({ sub: id, email, email_verified: true, name }) };
+}
+
+/** The organization has decided which agents there are: signing in to one grants the scopes of sign-in at once. */
+async function loadExistingGrant(ctx: KoaContextWithOIDC) {
+  const { client, account, session, provider } = ctx.oidc;
+  if (client === undefined || account === undefined) return undefined;
+  const grantId = session?.grantIdFor(client.clientId);
+  const found = grantId === undefined ? undefined : await provider.Grant.find(grantId);
+  const existing = found?.accountId === account.accountId ? found : undefined;
+  const grant = existing ?? new provider.Grant({ clientId: client.clientId, accountId: account.accountId });
+  grant.addOIDCScope([...ctx.oidc.requestParamOIDCScopes].join(" "));
+  await grant.save();
+  return grant;
+}
+
+/**
+ * Sign in, and nothing else: `prompt=consent` is understood, and asks nothing (the organization decides, not a screen).
+ */
+function interactions() {
+  const { Check, Prompt, base } = interactionPolicy;
+  const policy = base();
+  policy.remove("consent");
+  policy
+    .get("login")
+    ?.checks.add(
+      new Check("account_gone", "the person of this session is disabled or gone", "login_required", ({ oidc }) =>
+        oidc.session?.accountId !== undefined && oidc.account === undefined
+          ? Check.REQUEST_PROMPT
+          : Check.NO_NEED_TO_PROMPT,
+      ),
+    );
+  const consent = new Prompt({ name: "consent", requestable: true });
+  consent.checks.clear();
+  policy.add(consent);
+  return policy;
+}
+
+function firstAlgorithm(keys: readonly JWK[]): "ES256" | "RS256" {
+  return keys[0]?.alg === "RS256" ? "RS256" : "ES256";
+}
+
+/** Cookies know no ports: two servers on one host must not read each other's. */
+function cookieNames(issuer: string) {
+  const { port } = new URL(issuer);
+  const suffix = port === "" ? "" : `_${port}`;
+  return {
+    session: `credence_session${suffix}`,
+    interaction: `credence_sign_in${suffix}`,
+    resume: `credence_resume${suffix}`,
+  };
+}
+
+/** The issuer's path, without a slash at its end. */
+export function basePath(issuer: string): string {
+  return new URL(issuer).pathname.replace(/\/$/, "");
+}

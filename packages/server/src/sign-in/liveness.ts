@@ -1,0 +1,91 @@
+import type { AdapterPayload } from "oidc-provider";
+import { type ArtifactPorts, hashed, isObject, openArtifact, putSealed } from "./artifacts.ts";
+
+/**
+ * Is the sign-in behind an ID token still alive? Its `sid` points to the session, and the session says.
+ */
+
+const POINTER = "SessionPointer";
+const SID_MAX = 128;
+
+/** What is known of a sign-in. Times in seconds since the epoch. */
+export type SessionLiveness =
+  | {
+      readonly alive: true;
+      /** Whose session it is: the ID token's `sub` must be this. */
+      readonly personId: string;
+      readonly authTime: number;
+      readonly acr?: string;
+      readonly amr?: readonly string[];
+      readonly expiresAt: number;
+    }
+  | { readonly alive: false };
+
+const OVER: SessionLiveness = { alive: false };
+
+/** What the look-up needs: no request, so that any part of the house may ask. */
+export interface LivenessPorts {
+  readonly store: Pick<ArtifactPorts["store"], "artifact" | "artifactByUid">;
+  readonly sealing: ArtifactPorts["sealing"];
+}
+
+/**
+ * Looks whether the session of an ID token still lives: two look-ups, each by an index.
+ *
+ * @param sid - The ID token's `sid`.
+ * @param agentId - The agent that the ID token was issued to: a `sid` is that agent's alone.
+ * @param now - Seconds since the epoch.
+ * @returns whose session it is and since when, or that it is over: signed out, expired, or never there.
+ * @see OpenID Connect Front-Channel Logout 1.0 §3 (`sid`)
+ */
+export async function sessionAlive(
+  ports: LivenessPorts,
+  sid: string,
+  agentId: string,
+  now: number,
+): Promise<SessionLiveness> {
+  if (sid === "" || sid.length > SID_MAX) return OVER;
+  const pointer = await openArtifact(ports, await ports.store.artifact(POINTER, pointerKey(agentId, sid)), now);
+  if (typeof pointer?.session !== "string") return OVER;
+  const session = await openArtifact(ports, await ports.store.artifactByUid("Session", pointer.session), now);
+  return session === undefined ? OVER : describe(session, sid, agentId, now);
+}
+
+function describe(session: Record<string, unknown>, sid: string, agentId: string, now: number): SessionLiveness {
+  const { accountId, loginTs, exp, acr, amr, authorizations } = session;
+  const authorization = isObject(authorizations) && Object.hasOwn(authorizations, agentId) && authorizations[agentId];
+  if (!isObject(authorization) || authorization.sid !== sid) return OVER;
+  if (typeof accountId !== "string" || typeof loginTs !== "number" || typeof exp !== "number") return OVER;
+  if (exp <= now) return OVER;
+  return {
+    alive: true,
+    personId: accountId,
+    authTime: loginTs,
+    expiresAt: exp,
+    ...(typeof acr === "string" ? { acr } : {}),
+    ...(Array.isArray(amr) ? { amr: amr.filter((method) => typeof method === "string") } : {}),
+  };
+}
+
+/**
+ * Writes, beside a session, where each agent's `sid` leads.
+ *
+ * @param session - As oidc-provider saves it.
+ * @param expiresAt - Seconds since the epoch.
+ */
+export async function putSessionPointers(
+  ports: ArtifactPorts,
+  session: AdapterPayload,
+  expiresAt: number | undefined,
+): Promise<void> {
+  if (session.uid === undefined) return;
+  for (const [agentId, { sid }] of Object.entries(session.authorizations ?? {})) {
+    if (sid === undefined) continue;
+    const key = pointerKey(agentId, sid);
+    await putSealed(ports, { model: POINTER, key, expiresAt }, { session: hashed(session.uid) });
+  }
+}
+
+function pointerKey(agentId: string, sid: string): string {
+  return hashed(JSON.stringify([agentId, sid]));
+}

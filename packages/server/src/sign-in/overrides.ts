@@ -1,0 +1,84 @@
+import { errors, type KoaContextWithOIDC, type Provider, type UnknownObject } from "oidc-provider";
+import { isLoopbackIp } from "./clients.ts";
+
+/** Where our rules are narrower than oidc-provider's configuration can say. */
+export interface Overrides {
+  readonly issuer: string;
+  /** Marks a client assertion as used: one atomic statement. `expiresAt` in seconds since the epoch. */
+  readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
+  /** Ends a session for good, wherever it is kept. */
+  readonly endSession: (uid: string) => Promise<void>;
+}
+
+/** Longest life of a client assertion in seconds. */
+const ASSERTION_LIFETIME = 600;
+
+/** Puts the narrower rules onto one provider's own models (they are made anew for each provider). */
+export function override(provider: Provider, { issuer, markAssertionUsed, endSession }: Overrides): void {
+  // An exchange asks whether the session of the ID token's `sid` lives, so every ID token has one.
+  replace(provider.Client.prototype, "includeSid", () => true);
+  // RFC 7523bis: an assertion for the issuer, not for whichever endpoint.
+  replace(provider.OIDCContext.prototype, "clientJwtAuthExpectedAudience", () => new Set([issuer]));
+  // One statement in place of find and save, and the same marks as the exchange's own client authentication.
+  replace(
+    provider.ReplayDetection,
+    "unique",
+    async (iss: string, jti: string, exp: number) => (await markAssertionUsed(`${iss} ${jti}`, exp)) === "first",
+  );
+  narrowLoopback(provider);
+  endSessionsForGood(provider, endSession);
+  keepSessionWhileItsIdChanges(provider);
+}
+
+/** Any port is good on a loopback address, not on whatever `localhost` resolves to. @see RFC 8252 §7.3, §8.3 */
+function narrowLoopback(provider: Provider): void {
+  const { prototype } = provider.Client;
+  const allowed = prototype.redirectUriAllowed;
+  replace(prototype, "redirectUriAllowed", function (this: InstanceType<typeof provider.Client>, uri: string) {
+    const url = URL.parse(uri);
+    return this.redirectUris?.includes(uri) === true || (url !== null && isLoopbackIp(url) && allowed.call(this, uri));
+  });
+}
+
+function endSessionsForGood(provider: Provider, endSession: (uid: string) => Promise<void>): void {
+  const { prototype } = provider.Session;
+  const { destroy } = prototype;
+  replace(prototype, "destroy", async function (this: InstanceType<typeof provider.Session>) {
+    await endSession(this.uid);
+    await destroy.call(this);
+  });
+}
+
+/** A session gets a new id at each sign-in. The new row comes first, so that it is never seen as over in between. */
+function keepSessionWhileItsIdChanges(provider: Provider): void {
+  const { prototype } = provider.Session;
+  const { save } = prototype;
+  replace(prototype, "save", async function (this: InstanceType<typeof provider.Session>, ttl: number) {
+    const before: unknown = Reflect.get(this, "oldId");
+    Reflect.set(this, "oldId", undefined);
+    const saved = await save.call(this, ttl);
+    if (typeof before === "string" && before !== this.jti) await provider.Session.adapter.destroy(before);
+    return saved;
+  });
+}
+
+function replace(target: object, name: string, value: (...args: never[]) => unknown): void {
+  if (!(name in target))
+    throw new TypeError(`oidc-provider has no ${name} any more: this version is not the one we know`);
+  Object.defineProperty(target, name, { value, configurable: true, writable: true });
+}
+
+/**
+ * The rules for client assertions that are ours: for our issuer alone, and short-lived.
+ * @see RFC 7523 §3
+ */
+export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObject): void {
+  const { aud, exp, iat } = claims;
+  const audience = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  if (audience !== ctx.oidc.issuer) throw new errors.InvalidClientAuth("audience must be the issuer alone");
+  const now = Math.floor(Date.now() / 1000);
+  const start = typeof iat === "number" ? Math.min(iat, now) : now;
+  if (typeof exp !== "number" || exp > start + ASSERTION_LIFETIME) {
+    throw new errors.InvalidClientAuth("the assertion lives too long");
+  }
+}

@@ -1,0 +1,21 @@
+import { html } from "hono/html";
+import type { House, Page } from "./page.ts";
+
+/** What stands at the issuer's address: what this is, and where machines go on. */
+export function landingPage(house: House): Page {
+  const issuer = house.issuer.replace(/\/$/, "");
+  return {
+    title: "Credence",
+    wide: true,
+    body: html`<h1 class="title" id="title">Identity provider</h1>
+<p class="asks">Here ${house.organization} signs its people in, and decides which agents may reach which apps on their behalf.</p>
+<hr class="rule">
+<ul class="links">
+<li><a href="${issuer}/.well-known/openid-configuration">OpenID Connect metadata</a><code>/.well-known/openid-configuration</code></li>
+<li><a href="${issuer}/jwks">Public keys</a><code>/jwks</code></li>
+</ul>
+<hr class="rule">
+<dl class="facts"><dt>Issuer</dt><dd class="id">${house.issuer}</dd></dl>`,
+    foot: html`<p>People have nothing to do here: an agent brings them to the sign-in page when it needs them.</p>`,
+  };
+}

@@ -1,0 +1,156 @@
+import { randomUUID } from "node:crypto";
+import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import type { Agent } from "../directory/types.ts";
+import type { Store } from "../store/store.ts";
+import { type ArtifactPorts, isObject, type Sealing } from "./artifacts.ts";
+import { basePath, configure, type Lifetimes, PATHS } from "./configuration.ts";
+import { endSession } from "./endings.ts";
+import type { RecordSignIn } from "./events.ts";
+import type { Report } from "./fault.ts";
+import { completeMetadata } from "./metadata.ts";
+import { checkAssertionClaims, override } from "./overrides.ts";
+import { errorPage, errorWords } from "./pages/error-page.ts";
+import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
+import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPage } from "./pages/sign-out-pages.ts";
+
+/** The part of the store that sign-in works with. */
+export type SignInStore = ArtifactPorts["store"] & Pick<Store, "person" | "personByEmail" | "agent" | "consume">;
+
+/** What the sign-in half needs from the house. */
+export interface ProviderOptions {
+  /** Our issuer, letter by letter as it goes into tokens. */
+  readonly issuer: string;
+  readonly store: SignInStore;
+  readonly sealing: Sealing;
+  /** Private keys for ID tokens; the first one's algorithm is the default. */
+  readonly jwks: { readonly keys: readonly JWK[] };
+  /** Signing keys of cookies, the newest first. */
+  readonly cookieKeys: readonly string[];
+  /** Seconds since the epoch. */
+  readonly now: () => number;
+  readonly lifetimes: Lifetimes;
+  /** Resolves an agent's secret. */
+  readonly clientSecret: (agent: Agent) => string | Promise<string>;
+  /** Marks a client assertion as used, for exchange and sign-in alike. `expiresAt` in seconds since the epoch. */
+  readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
+  readonly record: RecordSignIn;
+  readonly report: Report;
+  /** What pages say of the house. */
+  readonly house: () => Promise<House>;
+}
+
+/**
+ * Makes the OpenID provider: authorize, code + PKCE, refresh with rotation, userinfo, sign-out, metadata, keys.
+ *
+ * @throws TypeError when the issuer or keys can not be used.
+ * @see OpenID Connect Core 1.0; RFC 9700; RFC 9207
+ */
+export function createProvider(options: ProviderOptions): Provider {
+  const { issuer, store, sealing, now, lifetimes, house } = options;
+  const ports: ArtifactPorts = { store, sealing, now };
+  const show = async (ctx: KoaContextWithOIDC, page: (house: House) => Page) => {
+    const ours = await house();
+    send(ctx, await render(ours, page(ours)));
+  };
+  const configuration = configure({
+    ...options,
+    adapter: { ...ports, store, clientSecret: options.clientSecret, grantLifetime: lifetimes.grant },
+    people: store,
+    renderError: async (ctx, out, error) => {
+      const expired = error instanceof errors.SessionNotFound;
+      const code = expired ? "session_expired" : out.error;
+      const reference = randomUUID();
+      options.report({ reference, code, error });
+      await show(ctx, (ours) => errorPage(ours, { ...errorWords(code, ctx.status), code, reference }));
+    },
+    signOut: {
+      confirm: (ctx) => show(ctx, (ours) => confirmSignOutPage(ours, signOutForm(ctx))),
+      done: (ctx) => show(ctx, signedOutPage),
+    },
+  });
+  const provider = new Provider(issuer, {
+    ...configuration,
+    assertJwtClientAuthClaimsAndHeader: checkAssertionClaims,
+  });
+  override(provider, {
+    issuer,
+    markAssertionUsed: options.markAssertionUsed,
+    endSession: (uid) => endSession(ports, uid, lifetimes.session),
+  });
+  // Behind TLS that others end: the router vouches for the scheme, and strips what clients say of it.
+  provider.proxy = issuer.startsWith("https:");
+  provider.on("server_error", (_ctx, error) => {
+    options.report({ reference: randomUUID(), code: "server_error", error });
+  });
+  // What fails outside of oidc-provider's own handlers; else Koa prints it.
+  Reflect.apply(provider.on, provider, [
+    "error",
+    (error: unknown) => options.report({ reference: randomUUID(), code: "server_error", error }),
+  ]);
+  provider.use(async (ctx, next) => {
+    if (ctx.path === PATHS.authorize) grantOfflineAccess(ctx);
+    await next();
+    // Typed as Koa's own; oidc-provider has put its context into it meanwhile, where a route matched.
+    if (isObject(ctx.oidc)) await afterwards(ctx as unknown as KoaContextWithOIDC, options, show);
+  });
+  return provider;
+}
+
+/**
+ * `offline_access` counts only with `prompt=consent`, "or other processing conditions" (OpenID Connect Core §11): here
+ * the organization has consented by registering the agent.
+ */
+function grantOfflineAccess(ctx: Pick<KoaContextWithOIDC, "query">): void {
+  const { scope, prompt } = ctx.query;
+  if (typeof scope !== "string" || !scope.split(" ").includes("offline_access")) return;
+  if (prompt === undefined) ctx.query = { ...ctx.query, prompt: "consent" };
+  else if (typeof prompt === "string" && prompt !== "none" && !prompt.split(" ").includes("consent")) {
+    ctx.query = { ...ctx.query, prompt: `${prompt} consent` };
+  }
+}
+
+type Show = (ctx: KoaContextWithOIDC, page: (house: House) => Page) => Promise<void>;
+
+async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, show: Show): Promise<void> {
+  const { route } = ctx.oidc;
+  if (route === "discovery" && isObject(ctx.body)) ctx.body = completeMetadata(ctx.body);
+  if (route === "end_session_confirm") await recordSignOut(ctx, options);
+  // oidc-provider's own pages that submit themselves by a script: ours need none.
+  if (typeof ctx.body !== "string" || !ctx.body.includes(SELF_SUBMITTING)) return;
+  if (route === "end_session") await show(ctx, (house) => alreadySignedOutPage(house, signOutForm(ctx)));
+  if (route === "resume") await show(ctx, (house) => switchPersonPage(house, signOutForm(ctx)));
+}
+
+const SELF_SUBMITTING = "document.forms[0].submit()";
+
+async function recordSignOut(ctx: KoaContextWithOIDC, { record, report, now }: ProviderOptions): Promise<void> {
+  const { session, client } = ctx.oidc;
+  if (session?.accountId === undefined || Reflect.get(session, "destroyed") !== true) return;
+  const source = ctx.req.socket.remoteAddress ?? "";
+  const agent = client === undefined ? {} : { agentId: client.clientId };
+  try {
+    await record({ type: "signed-out", personId: session.accountId, ...agent, source, at: now() });
+  } catch (error) {
+    // The session has ended; a record that fails must not tell the person otherwise.
+    report({ reference: randomUUID(), code: "record_failed", error });
+  }
+}
+
+function signOutForm(ctx: KoaContextWithOIDC) {
+  const { session, client, provider } = ctx.oidc;
+  const { state } = session ?? {};
+  const secret = isObject(state) && typeof state.secret === "string" ? state.secret : "";
+  const returnTo =
+    isObject(state) && typeof state.postLogoutRedirectUri === "string" ? state.postLogoutRedirectUri : undefined;
+  return {
+    action: `${basePath(provider.issuer)}${PATHS.signOut}/confirm`,
+    values: { xsrf: secret, logout: "yes" },
+    agent: client?.clientName,
+    returnTo,
+  };
+}
+
+function send(ctx: Pick<KoaContextWithOIDC, "body" | "set">, page: RenderedPage): void {
+  ctx.body = page.html;
+  ctx.set({ ...page.headers });
+}

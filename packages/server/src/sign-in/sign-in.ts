@@ -1,0 +1,60 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { Hono } from "hono";
+import type { Provider } from "oidc-provider";
+import type { ArtifactPorts } from "./artifacts.ts";
+import { basePath, DEFAULT_LIFETIMES, type Lifetimes } from "./configuration.ts";
+import { createCredentialCheck } from "./credentials.ts";
+import { type SessionLiveness, sessionAlive } from "./liveness.ts";
+import { createPages } from "./pages/app.ts";
+import { loadAssets } from "./pages/assets.ts";
+import type { House } from "./pages/page.ts";
+import { createProvider, type ProviderOptions } from "./provider.ts";
+
+/** What a deployment says of its sign-in. */
+export interface SignInOptions extends Omit<ProviderOptions, "house" | "lifetimes" | "markAssertionUsed"> {
+  readonly lifetimes?: Partial<Lifetimes>;
+  readonly markAssertionUsed?: ProviderOptions["markAssertionUsed"];
+  /** The organization's name, asked for at most every few seconds. */
+  readonly organizationName: () => string | Promise<string>;
+  /** Whom people tell when something looks wrong: an email address, or the URL of a page. */
+  readonly support?: string;
+}
+
+/** The sign-in half of the house. */
+export interface SignIn {
+  readonly provider: Provider;
+  readonly pages: Hono<{ Bindings: HttpBindings }>;
+  /** Whether the session of an ID token's `sid` lives. `now` in seconds since the epoch. */
+  readonly alive: (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
+}
+
+/** Kind under which the store keeps the marks of used client assertions. */
+export const CLIENT_ASSERTION_MARK = "client-assertion";
+
+/** Seconds for which the organization's name is remembered. */
+const NAME_AGE = 5;
+
+/** Puts provider and pages together. */
+export function createSignIn(options: SignInOptions): SignIn {
+  const { issuer, store, sealing, now, report } = options;
+  const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+  const artifacts: ArtifactPorts = { store, sealing, now };
+  const assets = loadAssets(basePath(issuer));
+  const house = createHouse(options, assets.stylesheet);
+  const markAssertionUsed =
+    options.markAssertionUsed ?? ((key, expiresAt) => store.consume(CLIENT_ASSERTION_MARK, key, expiresAt));
+  const provider = createProvider({ ...options, lifetimes, markAssertionUsed, house });
+  const check = createCredentialCheck(options);
+  const sessionLifetime = lifetimes.session;
+  const pages = createPages({ issuer, provider, artifacts, store, check, sessionLifetime, house, assets, report });
+  return { provider, pages, alive: (sid, agentId, at) => sessionAlive(artifacts, sid, agentId, at) };
+}
+
+function createHouse({ issuer, now, organizationName, support }: SignInOptions, stylesheet: string) {
+  let known: { readonly name: string; readonly at: number } | undefined;
+  return async (): Promise<House> => {
+    const at = now();
+    if (known === undefined || at - known.at >= NAME_AGE) known = { name: await organizationName(), at };
+    return { organization: known.name || "this organization", issuer, stylesheet, support };
+  };
+}
