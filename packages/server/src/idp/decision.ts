@@ -1,0 +1,82 @@
+import type { IssuerDecision, Question } from "@credence/issuer";
+import { subjectFor } from "../directory/subject.ts";
+import type { App } from "../directory/types.ts";
+import { decide } from "../policy/decide.ts";
+import type { Decision, Permit } from "../policy/decision.ts";
+import type { Store } from "../store/store.ts";
+import type { AuthenticatedAgent } from "./client.ts";
+import type { SignedInPerson } from "./subject.ts";
+
+/** What deciding needs from the house. */
+export interface DecisionPorts {
+  readonly store: Pick<Store, "appByIssuer" | "connections">;
+  /** Seconds, where a connection states none. */
+  readonly defaultLifetime: number;
+}
+
+/**
+ * Loads the facts of a question and decides: policy itself is pure.
+ *
+ * @see ID-JAG draft §4.3.3
+ */
+export async function decideExchange(
+  question: Question<AuthenticatedAgent, SignedInPerson>,
+  { store, defaultLifetime }: DecisionPorts,
+): Promise<IssuerDecision> {
+  const { id, now, audience, resource, scope } = question;
+  const { agent } = question.client;
+  const { person, ...authentication } = question.subject;
+  const app = await store.appByIssuer(audience);
+  if (app === undefined) {
+    const reason = "audience-unknown";
+    return { effect: "deny", refusal: { reason }, reasons: [reason], connections: [] };
+  }
+  const connections = await store.connections(agent.id, app.id);
+  const asked = { resource, ...(scope === undefined ? {} : { scope }) };
+  const decision = decide({ id, now, defaultLifetime, agent, person, authentication, app, connections, asked });
+  return answer(decision, question, app);
+}
+
+function answer(decision: Decision, question: Question<AuthenticatedAgent, SignedInPerson>, app: App): IssuerDecision {
+  const reasons = decision.reasons.map(({ id }) => id);
+  switch (decision.effect) {
+    case "permit":
+      return {
+        effect: "permit",
+        reasons,
+        connections: decision.granted.connections,
+        ...permit(decision, question, app),
+      };
+    case "deny":
+      return { effect: "deny", reasons, connections: nearest(decision), refusal: decision.refusal };
+    case "step-up": {
+      const { refusal, maxAge } = decision;
+      return { effect: "step-up", reasons, connections: nearest(decision), refusal, maxAge };
+    }
+  }
+}
+
+function permit({ granted }: Permit, { client, subject }: Question<AuthenticatedAgent, SignedInPerson>, app: App) {
+  const { person, authTime, acr, amr } = subject;
+  return {
+    app: {
+      issuer: app.issuer,
+      // A permit implies that the app knows the agent: policy denies otherwise.
+      clientId: app.clients[client.agent.id] ?? "",
+      sub: subjectFor(person, app),
+    },
+    ...(granted.resource === undefined ? {} : { resource: granted.resource }),
+    scope: granted.scope,
+    lifetime: granted.lifetime,
+    claims: {
+      email: person.email,
+      ...(authTime === undefined ? {} : { auth_time: authTime }),
+      ...(acr === undefined ? {} : { acr }),
+      ...(amr === undefined ? {} : { amr }),
+    },
+  };
+}
+
+function nearest({ nearMisses }: Decision): readonly string[] {
+  return [...new Set(nearMisses.map(({ connection }) => connection))];
+}
