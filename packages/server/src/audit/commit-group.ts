@@ -1,0 +1,63 @@
+import { CredenceError } from "@credence/protocol";
+
+/** Gathers what comes while a commit is under way, so that it shares the next one. */
+export interface Group<T> {
+  /** Resolves after the commit that took the item; rejects when that commit failed, or when too much is waiting. */
+  add(item: T): Promise<void>;
+  /** Resolves when nothing is waiting any more, however it ended. */
+  settled(): Promise<void>;
+}
+
+/** Items in one commit. */
+const LARGEST_COMMIT = 500;
+/** Items that may wait. A store that does not answer must not fill the memory of the server. */
+const MOST_WAITING = 10_000;
+
+interface Waiting<T> {
+  readonly item: T;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** @param commit - Takes items in order, all or none. Called one at a time. */
+export function createGroup<T>(commit: (items: readonly T[]) => Promise<void>): Group<T> {
+  let waiting: Waiting<T>[] = [];
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    // What is added in the same turn shares the first commit too.
+    await Promise.resolve();
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, LARGEST_COMMIT);
+      waiting = waiting.slice(LARGEST_COMMIT);
+      try {
+        await commit(batch.map((one) => one.item));
+        for (const one of batch) one.resolve();
+      } catch (error) {
+        for (const one of batch) one.reject(error);
+      }
+    }
+    running = undefined;
+  }
+
+  return {
+    add(item) {
+      if (waiting.length >= MOST_WAITING) return Promise.reject(tooMuch());
+      return new Promise((resolve, reject) => {
+        waiting.push({ item, resolve, reject });
+        running ??= run();
+      });
+    },
+    async settled() {
+      while (running) await running;
+    },
+  };
+}
+
+function tooMuch(): CredenceError {
+  return new CredenceError("The record takes no more for the moment: too much is waiting for the store.", {
+    code: "temporarily_unavailable",
+    reason: "store-unavailable",
+    status: 503,
+  });
+}

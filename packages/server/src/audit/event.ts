@@ -1,0 +1,110 @@
+import type { ReasonId } from "@credence/protocol/reasons";
+
+/** What happened, by stable codes: they are what an operator's alerts are written against. */
+export const AUDIT_CODES = [
+  "exchange.permitted",
+  "exchange.denied",
+  "exchange.step-up",
+  "exchange.refused",
+  "client.refused",
+  "sign-in.succeeded",
+  "sign-in.failed",
+  "sign-out",
+  "grant.revoked",
+  "organization.changed",
+  "key.created",
+  "server.started",
+  "server.stopped",
+  "failures.counted",
+] as const;
+
+/** One of {@link AUDIT_CODES}. */
+export type AuditCode = (typeof AUDIT_CODES)[number];
+
+/** One reason behind an outcome. */
+export interface AuditReason {
+  readonly id: ReasonId;
+  /** What exactly; never a value that came from outside, never a secret. */
+  readonly detail?: string;
+  readonly connection?: string;
+}
+
+/** A person as they were at the time. Personal: erasable. */
+export interface AuditPerson {
+  readonly id: string;
+  readonly email?: string;
+  readonly name?: string;
+}
+
+/** One thing that an admin added, changed or removed. */
+export interface AuditChange {
+  readonly action: "add" | "change" | "remove";
+  readonly kind: "person" | "agent" | "app" | "connection" | "organization";
+  /** Personal where the kind is `person`. */
+  readonly id: string;
+}
+
+/** Failures of callers that nobody knows, counted. */
+export interface AuditFailures {
+  readonly reason: ReasonId;
+  readonly count: number;
+  /** Where they came from; absent for the sum of those that found no place of their own. Personal. */
+  readonly source?: string;
+  /** One of them, cut short. Personal: what strangers send may name somebody. */
+  readonly sample?: string;
+}
+
+/**
+ * An event, as the rest of the server hands it in. No member ever holds a token, a password or a key. Texts are cut at 300
+ * characters and lists at 100 items.
+ */
+export interface AuditEvent {
+  readonly code: AuditCode;
+  /** Seconds since the epoch; the time of the call when absent. Kept in milliseconds. */
+  readonly time?: number;
+  /** Joins exchange, redemption, error page and log. */
+  readonly decisionId?: string;
+  readonly person?: AuditPerson;
+  /** Id of the agent. */
+  readonly agent?: string;
+  /** The client id that was claimed, or the agent's at the app. */
+  readonly client?: string;
+  /** Id of the app. */
+  readonly app?: string;
+  readonly audience?: string;
+  readonly resource?: readonly string[];
+  readonly scopesAsked?: readonly string[];
+  readonly scopesGranted?: readonly string[];
+  /** Ids of the connections that were used, or came nearest. */
+  readonly connections?: readonly string[];
+  readonly reasons?: readonly AuditReason[];
+  /** Of the ID-JAG. */
+  readonly jti?: string;
+  /** Of the ID-JAG, in seconds. */
+  readonly lifetime?: number;
+  /** Address that the request came from. Personal. */
+  readonly source?: string;
+  /** W3C trace id. */
+  readonly traceId?: string;
+  /** Revision of the organization after a change. */
+  readonly revision?: number;
+  readonly changes?: readonly AuditChange[];
+  readonly key?: { readonly kid: string; readonly use: string; readonly alg: string };
+  readonly failures?: readonly AuditFailures[];
+}
+
+/** An event as it is read from the record. */
+export interface RecordedEvent extends Omit<AuditEvent, "code" | "reasons" | "failures"> {
+  readonly writer: string;
+  readonly seq: number;
+  readonly time: number;
+  /** `unreadable` for a row that holds no event of ours: `verify` says what is wrong with it. */
+  readonly code: AuditCode | "unreadable";
+  /** As in {@link AuditEvent}; ids of reasons that this version no longer knows stay readable. */
+  readonly reasons?: readonly (Omit<AuditReason, "id"> & { readonly id: string })[];
+  readonly failures?: readonly (Omit<AuditFailures, "reason"> & { readonly reason: string })[];
+  /** Personal fields that were erased. */
+  readonly erased?: readonly string[];
+  /** Personal fields whose value is not the one that was recorded. */
+  readonly altered?: readonly string[];
+}

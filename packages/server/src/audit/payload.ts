@@ -1,0 +1,181 @@
+import { z } from "zod";
+import type { AuditPersonal } from "../store/store.ts";
+import { canonicalJson, commit, commitmentOf } from "./chain.ts";
+import { AUDIT_CODES, type AuditEvent, type RecordedEvent } from "./event.ts";
+
+/** Characters of a text. */
+const LONGEST_TEXT = 300;
+/** Items of a list. */
+const LONGEST_LIST = 100;
+
+/** An event ready for the chain: what goes into it, and what stays beside it. */
+export interface EncodedEvent {
+  /** Canonical JSON; personal fields as commitments. */
+  readonly payload: string;
+  readonly personal: readonly Pick<AuditPersonal, "field" | "salt" | "value">[];
+}
+
+/**
+ * Bounds an event and parts its personal fields from the rest.
+ * @param time - Seconds since the epoch, for an event that brings none.
+ */
+export function encodeEvent(event: AuditEvent, time: number): EncodedEvent {
+  const { open, personal } = partPersonal(bound(event) as AuditEvent);
+  const committed = personal.map(([field, value]) => ({ field, value, ...commit(field, value) }));
+  const commitments = Object.fromEntries(committed.map(({ field, commitment }) => [field, commitment]));
+  const payload = canonicalJson({
+    v: 1,
+    ...open,
+    time: Math.round((event.time ?? time) * 1_000) / 1_000,
+    ...(committed.length > 0 ? { personal: commitments } : {}),
+  });
+  return { payload, personal: committed.map(({ field, salt, value }) => ({ field, salt, value })) };
+}
+
+/**
+ * Cuts every text and list, and makes texts well-formed: what can be sent must not fill the disk, and what is stored must
+ * be readable by any JSON parser.
+ */
+function bound(value: unknown): unknown {
+  if (typeof value === "string") {
+    return wellFormed(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT - 1)}…` : value);
+  }
+  if (Array.isArray(value)) return value.slice(0, LONGEST_LIST).map(bound);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, bound(inner)]));
+}
+
+/** Half a surrogate pair has no UTF-8: it becomes U+FFFD. */
+function wellFormed(text: string): string {
+  return Buffer.from(text, "utf8").toString("utf8");
+}
+
+type Field = readonly [field: string, value: string];
+
+function partPersonal(event: AuditEvent): { open: object; personal: readonly Field[] } {
+  const { person, source, changes, failures, ...rest } = event;
+  const found: [string, string | undefined][] = [
+    ["person.id", person?.id],
+    ["person.email", person?.email],
+    ["person.name", person?.name],
+    ["source", source],
+  ];
+  const openChanges = changes?.map((change, n) => {
+    if (change.kind !== "person") return change;
+    found.push([`changes.${n}.id`, change.id]);
+    return { action: change.action, kind: change.kind };
+  });
+  const openFailures = failures?.map(({ reason, count, source: from, sample }, n) => {
+    found.push([`failures.${n}.source`, from], [`failures.${n}.sample`, sample]);
+    return { reason, count };
+  });
+  return {
+    open: { ...rest, changes: openChanges, failures: openFailures },
+    personal: found.filter((field): field is [string, string] => field[1] !== undefined),
+  };
+}
+
+// --- Reading ------------------------------------------------------------------------------------------------------------
+
+const texts = z.array(z.string()).exactOptional();
+const text = z.string().exactOptional();
+const count = z.number().exactOptional();
+
+/** What a payload of ours may hold. Rows come from a file that somebody may have changed. */
+const payloadSchema = z.strictObject({
+  v: z.literal(1),
+  code: z.enum(AUDIT_CODES),
+  time: z.number(),
+  decisionId: text,
+  agent: text,
+  client: text,
+  app: text,
+  audience: text,
+  resource: texts,
+  scopesAsked: texts,
+  scopesGranted: texts,
+  connections: texts,
+  reasons: z.array(z.strictObject({ id: z.string(), detail: text, connection: text })).exactOptional(),
+  jti: text,
+  lifetime: count,
+  traceId: text,
+  revision: count,
+  changes: z
+    .array(
+      z.strictObject({
+        action: z.enum(["add", "change", "remove"]),
+        kind: z.enum(["person", "agent", "app", "connection", "organization"]),
+        id: text,
+      }),
+    )
+    .exactOptional(),
+  key: z.strictObject({ kid: z.string(), use: z.string(), alg: z.string() }).exactOptional(),
+  failures: z.array(z.strictObject({ reason: z.string(), count: z.number() })).exactOptional(),
+  personal: z.record(z.string(), z.string()).exactOptional(),
+});
+
+/** A payload, parsed. */
+export type Payload = z.infer<typeof payloadSchema>;
+
+/** @returns the payload, or `undefined` when it is none of ours. */
+export function parsePayload(json: string): Payload | undefined {
+  try {
+    return payloadSchema.safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Personal fields of a row that do not fit their commitment, or that the payload does not know. */
+export function alteredFields(payload: Payload, personal: readonly AuditPersonal[]): readonly string[] {
+  return personal.filter((one) => !fits(payload, one)).map((one) => one.field);
+}
+
+function fits(payload: Payload, { field, salt, value }: AuditPersonal): boolean {
+  return payload.personal?.[field] === commitmentOf(field, salt, value);
+}
+
+/** What stands where a personal field was erased. */
+export const ERASED = "(erased)";
+/** What stands where a personal field is not the one that was recorded: its value is not shown. */
+export const ALTERED = "(altered)";
+
+/** Puts an event together again, with the personal fields that are still there. */
+export function decodeEvent(
+  payload: Payload,
+  personal: readonly AuditPersonal[],
+): Omit<RecordedEvent, "writer" | "seq"> {
+  const { v: _, personal: commitments = {}, changes, failures, ...event } = payload;
+  const altered = new Set(alteredFields(payload, personal));
+  const values = new Map(personal.map((one) => [one.field, altered.has(one.field) ? ALTERED : one.value]));
+  const erased = Object.keys(commitments).filter((field) => !values.has(field));
+  const value = (field: string) => (field in commitments ? (values.get(field) ?? ERASED) : undefined);
+  const id = value("person.id");
+  return {
+    ...event,
+    ...(id === undefined
+      ? {}
+      : { person: { id, ...optional("email", value("person.email")), ...optional("name", value("person.name")) } }),
+    ...optional("source", value("source")),
+    ...optional(
+      "changes",
+      changes?.map((change, n) => ({ ...change, id: change.id ?? value(`changes.${n}.id`) ?? ERASED })),
+    ),
+    ...optional(
+      "failures",
+      failures?.map((one, n) => ({
+        ...one,
+        ...optional("source", value(`failures.${n}.source`)),
+        ...optional("sample", value(`failures.${n}.sample`)),
+      })),
+    ),
+    ...(erased.length > 0 ? { erased } : {}),
+    ...(altered.size > 0 ? { altered: [...altered] } : {}),
+  };
+}
+
+/** A member that is there or not: never there and `undefined`. */
+function optional<K extends string, T>(name: K, value: T | undefined): { [Name in K]?: T } {
+  // TypeScript does not see that a computed name of type K makes a member of that name.
+  return value === undefined ? {} : ({ [name]: value } as { [Name in K]: T });
+}
