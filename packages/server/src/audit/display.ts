@@ -29,7 +29,7 @@ const COLOURS: Readonly<Record<Verdict, Parameters<typeof styleText>[0] | undefi
 };
 
 /** Columns of an event for people: time (UTC), code, who, verdict, why, decision. Safe to print. */
-export function eventColumns(event: RecordedEvent): readonly string[] {
+function eventColumns(event: RecordedEvent): readonly string[] {
   return [
     displayTime(event.time),
     event.code,

@@ -21,9 +21,12 @@ export const AUDIT_CODES = [
 /** One of {@link AUDIT_CODES}. */
 export type AuditCode = (typeof AUDIT_CODES)[number];
 
+/** An id of the catalogue, or the failing step's own stable id (a wrong password is no error of OAuth). */
+export type AuditReasonId = ReasonId | (string & {});
+
 /** One reason behind an outcome. */
 export interface AuditReason {
-  readonly id: ReasonId;
+  readonly id: AuditReasonId;
   /** What exactly; never a value that came from outside, never a secret. */
   readonly detail?: string;
   readonly connection?: string;
@@ -46,7 +49,7 @@ export interface AuditChange {
 
 /** Failures of callers that nobody knows, counted. */
 export interface AuditFailures {
-  readonly reason: ReasonId;
+  readonly reason: AuditReasonId;
   readonly count: number;
   /** Where they came from; absent for the sum of those that found no place of their own. Personal. */
   readonly source?: string;
@@ -94,15 +97,12 @@ export interface AuditEvent {
 }
 
 /** An event as it is read from the record. */
-export interface RecordedEvent extends Omit<AuditEvent, "code" | "reasons" | "failures"> {
+export interface RecordedEvent extends Omit<AuditEvent, "code"> {
   readonly writer: string;
   readonly seq: number;
   readonly time: number;
   /** `unreadable` for a row that holds no event of ours: `verify` says what is wrong with it. */
   readonly code: AuditCode | "unreadable";
-  /** As in {@link AuditEvent}; ids of reasons that this version no longer knows stay readable. */
-  readonly reasons?: readonly (Omit<AuditReason, "id"> & { readonly id: string })[];
-  readonly failures?: readonly (Omit<AuditFailures, "reason"> & { readonly reason: string })[];
   /** Personal fields that were erased. */
   readonly erased?: readonly string[];
   /** Personal fields whose value is not the one that was recorded. */

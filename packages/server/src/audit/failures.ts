@@ -1,9 +1,8 @@
-import type { ReasonId } from "@credence/protocol/reasons";
-import type { AuditFailures } from "./event.ts";
+import type { AuditFailures, AuditReasonId } from "./event.ts";
 
 /** A failure of a caller that nobody knows. */
 export interface Failure {
-  readonly reason: ReasonId;
+  readonly reason: AuditReasonId;
   /** Address that the request came from. */
   readonly source: string;
   /** What it looked like. Never a token or a secret. */

@@ -136,9 +136,9 @@ function fits(payload: Payload, { field, salt, value }: AuditPersonal): boolean 
 }
 
 /** What stands where a personal field was erased. */
-export const ERASED = "(erased)";
+const ERASED = "(erased)";
 /** What stands where a personal field is not the one that was recorded: its value is not shown. */
-export const ALTERED = "(altered)";
+const ALTERED = "(altered)";
 
 /** Puts an event together again, with the personal fields that are still there. */
 export function decodeEvent(

@@ -109,7 +109,7 @@ describe("credence audit", () => {
       const { code, out } = await run(["verify", ...data()]);
       expect({ code, out }).toEqual({
         code: 0,
-        out: "The record is as it was written: 3 events of 1 starts, 2 signed heads compared.\n",
+        out: "The record is as it was written: 3 events of 1 start, 2 signed heads compared.\n",
       });
     });
     it.each<[string, string, RegExp]>([

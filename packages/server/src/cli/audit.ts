@@ -224,7 +224,8 @@ function write(stream: NodeJS.WritableStream, line: string): void {
 }
 
 function* report(found: Verification): Generator<string> {
-  const read = `${found.events} events of ${found.writers} starts, ${found.heads} signed heads compared`;
+  const { events, writers, heads } = found;
+  const read = `${counted(events, "event")} of ${counted(writers, "start")}, ${counted(heads, "signed head")} compared`;
   if (found.ok) {
     yield `The record is as it was written: ${read}.`;
     return;
@@ -233,6 +234,10 @@ function* report(found: Verification): Generator<string> {
     yield printable(`${kind}  writer ${writer}${seq === undefined ? "" : `, record ${seq}`}: ${message}`);
   }
   yield `The record is NOT as it was written (${read} before that).`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function readHeads(file: string): readonly AuditHead[] {
