@@ -1,4 +1,4 @@
-import { asObject } from "./encoding.ts";
+import { asObject, asStrings } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
 import { ID_JAG_TOKEN_TYPE } from "./id-jag.ts";
@@ -159,6 +159,8 @@ export function parseTokenExchangeAnswer(value: unknown): TokenExchangeAnswer {
   if (answer.scope !== undefined && typeof answer.scope !== "string") throw wrong("scope");
   const expiresIn = answer.expires_in;
   if (expiresIn !== undefined && !(typeof expiresIn === "number" && expiresIn >= 0)) throw wrong("expires_in");
+  const resource = typeof answer.resource === "string" ? answer.resource : asStrings(answer.resource);
+  if (answer.resource !== undefined && resource === undefined) throw wrong("resource");
   return {
     issued_token_type: ID_JAG_TOKEN_TYPE,
     access_token: answer.access_token,
@@ -166,5 +168,6 @@ export function parseTokenExchangeAnswer(value: unknown): TokenExchangeAnswer {
     // RECOMMENDED only; the ID-JAG's own exp tells more exactly anyway.
     expires_in: expiresIn ?? 0,
     ...(answer.scope === undefined ? {} : { scope: answer.scope }),
+    ...(resource === undefined ? {} : { resource }),
   };
 }

@@ -1,0 +1,151 @@
+import { parseScope } from "@credence/protocol";
+import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-auth";
+import type { GuardedResponse } from "@credence/protocol/fetch";
+import { decodeIdJag, ID_JAG_TOKEN_TYPE, type IdJagClaims } from "@credence/protocol/id-jag";
+import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
+import {
+  buildTokenExchangeRequest,
+  parseTokenExchangeAnswer,
+  TOKEN_EXCHANGE_GRANT,
+  type TokenExchangeAnswer,
+} from "@credence/protocol/token-exchange";
+import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
+import type { AgentContext } from "./options.ts";
+
+/** What an ID-JAG is asked for. */
+export interface IdJagRequest {
+  /** Issuer of the app's authorization server, letter by letter. */
+  readonly audience: string;
+  /** The resource's identifier. */
+  readonly resource: string;
+  /** Scope tokens divided by spaces; without it the organization's policy chooses. */
+  readonly scope?: string;
+}
+
+/** An ID-JAG whose claims fit what was asked for. Secret. */
+export interface IdJag {
+  readonly idJag: string;
+  readonly claims: IdJagClaims;
+  /** What was granted, where the IdP said so. */
+  readonly scope: string | undefined;
+  /** Seconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Exchanges an ID token for an ID-JAG at the IdP, and checks the answer against the question.
+ *
+ * @throws AgentError with leg `exchange`.
+ * @see ID-JAG draft §4.3
+ */
+export async function exchange(context: AgentContext, request: IdJagRequest, idToken: string): Promise<IdJag> {
+  const { issuer, client } = context.idp;
+  const where: Where = { leg: "exchange", party: issuer };
+  return placed(where, async () => {
+    const app = await appClient(context, request.audience);
+    const metadata = await context.discovery.identityProvider(issuer);
+    checkIssuesIdJags(metadata, where);
+    const form = buildTokenExchangeRequest({ ...request, subjectToken: idToken });
+    const answer = await postForm(context, metadata, form, client);
+    if (answer.status !== 200) throw errorOfAnswer(answer, where);
+    const granted = parseTokenExchangeAnswer(answer.json());
+    const idJag = checkIdJag(granted, request, { issuer, clientId: app.clientId, now: context.now() }, where);
+    context.watch({ type: "id-jag", claims: idJag.claims });
+    return idJag;
+  });
+}
+
+/** The agent's credential at an app. Exactly this issuer's: a resource may name any server, ours are never tried there. */
+export async function appClient(context: AgentContext, issuer: string): Promise<ClientIdentity> {
+  const client = await context.clientAt(issuer);
+  if (client) return client;
+  throw new AgentError(`The agent has no credential for ${issuer}. Register it there and add it to apps.`, {
+    leg: "discovery",
+    party: issuer,
+    code: "configuration",
+    reason: "app-unknown",
+  });
+}
+
+function checkIssuesIdJags(metadata: AuthorizationServerMetadata, where: Where): void {
+  // Both lists are optional; one that is there and lacks the entry says no.
+  const types = metadata.identity_chaining_requested_token_types_supported;
+  const grants = metadata.grant_types_supported;
+  if ((types && !types.includes(ID_JAG_TOKEN_TYPE)) || (grants && !grants.includes(TOKEN_EXCHANGE_GRANT))) {
+    throw new AgentError(`${where.party} does not issue ID-JAGs: its metadata says so. Ask its operator.`, {
+      ...where,
+      code: "not_supported",
+      reason: "id-jag-not-issued",
+    });
+  }
+}
+
+/** Posts a form to the token endpoint that the issuer's own metadata names, with the client's proof for that issuer. */
+export async function postForm(
+  context: AgentContext,
+  metadata: AuthorizationServerMetadata,
+  form: URLSearchParams,
+  client: ClientIdentity,
+): Promise<GuardedResponse> {
+  const proof = await addClientAuth(form, client, metadata.issuer, context.now());
+  return context.guarded(metadata.token_endpoint, {
+    method: "POST",
+    headers: { ...proof, "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
+    body: form.toString(),
+  });
+}
+
+/** Seconds by which clocks may differ. */
+const SKEW = 60;
+
+function checkIdJag(
+  answer: TokenExchangeAnswer,
+  request: IdJagRequest,
+  expected: { readonly issuer: string; readonly clientId: string; readonly now: number },
+  where: Where,
+): IdJag {
+  const decoded = decodeIdJag(answer.access_token);
+  if (!decoded.ok) throw mismatch(where, decoded.refusal.reason, "what it issued is not an ID-JAG");
+  const { claims } = decoded.value;
+  if (claims.iss !== expected.issuer) throw mismatch(where, "id-jag-issuer", "the ID-JAG names another issuer");
+  if (claims.aud !== request.audience) throw mismatch(where, "id-jag-audience", "the ID-JAG is for another audience");
+  if (claims.client_id !== expected.clientId) {
+    throw mismatch(where, "id-jag-client", "the ID-JAG is for another client than the agent is at the app");
+  }
+  if (claims.exp <= expected.now - SKEW) throw mismatch(where, "id-jag-expired", "the ID-JAG has expired already");
+  checkResource(claims.resource, request.resource, where);
+  checkResource(answer.resource, request.resource, where);
+  checkScope(claims.scope, request.scope, where);
+  checkScope(answer.scope, request.scope, where);
+  return {
+    idJag: answer.access_token,
+    claims,
+    scope: claims.scope ?? answer.scope ?? request.scope,
+    expiresAt: claims.exp,
+  };
+}
+
+/** Refuses an answer for any other resource than the one that was asked for. */
+export function checkResource(said: string | readonly string[] | undefined, asked: string, where: Where): void {
+  if (said === undefined) return;
+  const all = [said].flat();
+  if (all.length !== 1 || all[0] !== asked) {
+    throw mismatch(where, "resource-differs", "the answer is for another resource than was asked for");
+  }
+}
+
+/** Refuses an answer that gives more than was asked for. With no scope asked, the other side chooses. */
+export function checkScope(said: string | undefined, asked: string | undefined, where: Where): void {
+  if (!said || asked === undefined) return;
+  const limit = new Set(scopeTokens(asked));
+  if (!scopeTokens(said).every((token) => limit.has(token))) {
+    throw mismatch(where, "scope-wider", "the answer grants more scope than was asked for");
+  }
+}
+
+/** The tokens of a scope; a malformed one is left whole, and so fits nothing but itself. */
+export function scopeTokens(scope: string | undefined): readonly string[] {
+  if (!scope) return [];
+  const parsed = parseScope(scope);
+  return parsed.ok ? parsed.value : [scope];
+}

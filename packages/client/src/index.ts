@@ -1,0 +1,12 @@
+export { CredenceError } from "@credence/protocol";
+export type { ClientIdentity } from "@credence/protocol/client-auth";
+export { type Agent, createAgent, type SessionOptions, type StartedSignIn } from "./agent.ts";
+export type { SessionFetch } from "./call.ts";
+export { AgentError, type AgentErrorOptions, type Leg } from "./errors.ts";
+export type { AgentEvent } from "./events.ts";
+export type { IdJag, IdJagRequest } from "./exchange.ts";
+export type { SaveSignIn } from "./identity.ts";
+export type { AgentOptions, AppCredential, AppLookup } from "./options.ts";
+export type { AccessToken } from "./redeem.ts";
+export type { Session, TokenRequest } from "./session.ts";
+export type { SignIn, SignInChecks, SignInOptions } from "./sign-in.ts";

@@ -1,0 +1,134 @@
+import { CredenceError } from "@credence/protocol";
+import type { ClientIdentity } from "@credence/protocol/client-auth";
+import { checkUrl, type GuardedFetch, guardedFetch } from "@credence/protocol/fetch";
+import { createDiscovery, type Discovery } from "./discovery.ts";
+import { AgentError } from "./errors.ts";
+import type { AgentEvent } from "./events.ts";
+
+/** The agent's own credential at one app's authorization server. */
+export interface AppCredential {
+  /** Issuer of the authorization server, letter by letter as its metadata has it. */
+  readonly issuer: string;
+  /** Sent to the token endpoint of exactly that issuer's metadata, and nowhere else. */
+  readonly client: ClientIdentity;
+}
+
+/** What an agent is made of. */
+export interface AgentOptions {
+  /** The organization's IdP, where people sign in and ID-JAGs come from. */
+  readonly idp: {
+    /** Issuer, letter by letter as the IdP's metadata has it. */
+    readonly issuer: string;
+    readonly client: ClientIdentity;
+  };
+  /** Credentials by authorization server: a list, or a look-up by exact issuer. */
+  readonly apps: readonly AppCredential[] | ((issuer: string) => AppLookup);
+  /** Development only: allows `http:` and this machine's own addresses. False by default. */
+  readonly development?: boolean;
+  /**
+   * What fetches in the end. By default the platform's; an agent that runs on a server should give `nodeFetch()` of
+   * `@credence/client/node`, which refuses private addresses when it connects.
+   */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Seconds since the epoch; the system's clock by default. */
+  readonly now?: () => number;
+  /** Seconds before its expiry in which a token is renewed, but at most a fifth of its life; 30 by default. */
+  readonly renewBefore?: number;
+  /** Seconds until an answer of the IdP, a metadata document or a token endpoint must be there; 5 by default. */
+  readonly timeout?: number;
+  /** Told of every step on the way, for logs and tests; no event holds a token. What it throws is ignored. */
+  readonly watch?: (event: AgentEvent) => void;
+}
+
+/** What a look-up of credentials gives: `undefined` when the agent has none there. */
+export type AppLookup = ClientIdentity | undefined | Promise<ClientIdentity | undefined>;
+
+/** The options, checked, with what every part needs from its surroundings. */
+export interface AgentContext {
+  readonly idp: AgentOptions["idp"];
+  /** The agent's credential at an authorization server. */
+  clientAt(issuer: string): Promise<ClientIdentity | undefined>;
+  readonly development: boolean;
+  readonly fetch: typeof globalThis.fetch;
+  /** For everything but the calls themselves: bounded in size and time, no redirects. */
+  readonly guarded: GuardedFetch;
+  readonly discovery: Discovery;
+  readonly now: () => number;
+  readonly renewBefore: number;
+  readonly watch: (event: AgentEvent) => void;
+}
+
+/**
+ * Checks the options.
+ *
+ * @throws AgentError `configuration`.
+ */
+export function readOptions(options: AgentOptions): AgentContext {
+  const { development = false, fetch = globalThis.fetch, renewBefore = 30, timeout = 5 } = options;
+  const now = options.now ?? (() => Date.now() / 1_000);
+  checkIssuer(options.idp.issuer, development, "idp.issuer");
+  checkIdentity(options.idp.client, "idp.client");
+  const guarded = guardedFetch({ fetch, allowLoopback: development, timeout });
+  return {
+    idp: options.idp,
+    clientAt: lookUp(options.apps, development),
+    development,
+    fetch,
+    guarded,
+    discovery: createDiscovery(guarded, now),
+    now,
+    renewBefore,
+    watch: quietly(options.watch),
+  };
+}
+
+function quietly(watch: AgentOptions["watch"]): AgentContext["watch"] {
+  return (event) => {
+    try {
+      watch?.(event);
+    } catch {
+      // An onlooker's fault must not decide whether a call succeeds.
+    }
+  };
+}
+
+function lookUp(apps: AgentOptions["apps"], development: boolean): AgentContext["clientAt"] {
+  if (typeof apps === "function") {
+    return async (issuer) => {
+      const client = await apps(issuer);
+      if (client) checkIdentity(client, `the credential for ${issuer}`);
+      return client;
+    };
+  }
+  const byIssuer = new Map<string, ClientIdentity>();
+  for (const { issuer, client } of apps) {
+    checkIssuer(issuer, development, "an app's issuer");
+    checkIdentity(client, `the credential for ${issuer}`);
+    if (byIssuer.has(issuer)) throw wrong(`apps names ${issuer} more than once`);
+    byIssuer.set(issuer, client);
+  }
+  return async (issuer) => byIssuer.get(issuer);
+}
+
+function checkIssuer(issuer: string, development: boolean, what: string): void {
+  try {
+    checkUrl(issuer, development);
+  } catch (cause) {
+    const why = cause instanceof CredenceError ? ` ${cause.message}` : "";
+    throw wrong(`${what} is not usable: ${issuer}.${why} On this machine itself, development: true allows http`, cause);
+  }
+}
+
+function checkIdentity(client: ClientIdentity, what: string): void {
+  if (!client.clientId) throw wrong(`${what} has no clientId`);
+  if ("clientSecret" in client && !client.clientSecret) throw wrong(`${what} has an empty clientSecret`);
+}
+
+function wrong(what: string, cause?: unknown): AgentError {
+  return new AgentError(`The agent's configuration is wrong: ${what}.`, {
+    leg: "sign-in",
+    party: "the agent itself",
+    code: "configuration",
+    cause,
+  });
+}

@@ -1,0 +1,85 @@
+import { ID_JAG_GRANT_PROFILE } from "@credence/protocol/id-jag";
+import { buildJwtBearerRequest, JWT_BEARER_GRANT, parseAccessTokenAnswer } from "@credence/protocol/jwt-bearer";
+import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
+import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
+import { appClient, checkResource, checkScope, type IdJag, type IdJagRequest, postForm } from "./exchange.ts";
+import type { AgentContext } from "./options.ts";
+
+/** An access token of an app. Secret; goes to its resource and nowhere else. */
+export interface AccessToken {
+  readonly accessToken: string;
+  readonly tokenType: "Bearer";
+  /** Seconds since the epoch; `undefined` when the server did not say. */
+  readonly expiresAt: number | undefined;
+  /** What was granted, as far as anybody said so. */
+  readonly scope: string | undefined;
+  /** The resource's identifier: the token is for URLs that it covers. */
+  readonly resource: string;
+  /** Issuer of the authorization server that gave it. */
+  readonly issuer: string;
+}
+
+/**
+ * Whether an authorization server redeems ID-JAGs, before one is asked for.
+ *
+ * @returns its metadata.
+ * @throws AgentError `not_supported` when its metadata denies it; `configuration` when we have no credential there.
+ * @see ID-JAG draft §7.2
+ */
+export async function findRedeemer(context: AgentContext, issuer: string): Promise<AuthorizationServerMetadata> {
+  await appClient(context, issuer);
+  const metadata = await context.discovery.authorizationServer(issuer);
+  const { authorization_grant_profiles_supported: profiles, grant_types_supported: grants } = metadata;
+  // Peers leave either list out; one that is there and lacks the entry says no.
+  if ((profiles && !profiles.includes(ID_JAG_GRANT_PROFILE)) || (grants && !grants.includes(JWT_BEARER_GRANT))) {
+    throw new AgentError(`${issuer} does not redeem ID-JAGs: its metadata says so. Ask the app's operator.`, {
+      leg: "discovery",
+      party: issuer,
+      code: "not_supported",
+      reason: "id-jag-not-redeemed",
+    });
+  }
+  return metadata;
+}
+
+/**
+ * Redeems an ID-JAG for an access token, and checks the answer against the question.
+ *
+ * @throws AgentError with leg `redemption`.
+ * @see ID-JAG draft §4.4
+ */
+export async function redeem(
+  context: AgentContext,
+  metadata: AuthorizationServerMetadata,
+  request: IdJagRequest,
+  granted: IdJag,
+): Promise<AccessToken> {
+  const { issuer } = metadata;
+  const where: Where = { leg: "redemption", party: issuer };
+  return placed(where, async () => {
+    const client = await appClient(context, issuer);
+    const form = buildJwtBearerRequest({ assertion: granted.idJag, resource: request.resource });
+    const askedAt = context.now();
+    const answer = await postForm(context, metadata, form, client);
+    if (answer.status !== 200) throw errorOfAnswer(answer, where);
+    const token = parseAccessTokenAnswer(answer.json());
+    if (token.token_type.toLowerCase() !== "bearer") {
+      throw mismatch(where, "token-type", "the access token is of a type that this agent does not use");
+    }
+    // An ID-JAG is a grant: as a bearer token it would hand the person to whoever sees it.
+    if (token.access_token === granted.idJag) throw mismatch(where, "id-jag-returned", "it gave the ID-JAG back");
+    checkScope(token.scope, granted.scope, where);
+    checkResource(token.resource, request.resource, where);
+    const expiresAt = token.expires_in === undefined ? undefined : askedAt + token.expires_in;
+    const scope = token.scope ?? granted.scope;
+    context.watch({ type: "access-token", issuer, resource: request.resource, scope, expiresAt });
+    return {
+      accessToken: token.access_token,
+      tokenType: "Bearer",
+      expiresAt,
+      scope,
+      resource: request.resource,
+      issuer,
+    };
+  });
+}
