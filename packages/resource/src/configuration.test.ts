@@ -1,0 +1,84 @@
+import { beforeAll, expect, test } from "vitest";
+import { type Key, newKey } from "./house.testing.ts";
+import type { ResourceServerOptions } from "./options.ts";
+import type { Account } from "./redeem/subject.ts";
+import { createResourceServer } from "./server.ts";
+
+let key: Key;
+beforeAll(async () => {
+  key = await newKey();
+});
+
+const ISSUER = "https://ledger.example";
+const MCP = "https://ledger.example/mcp";
+const client = { clientId: "a", method: "client_secret_basic", secret: "s" } as const;
+
+function options(change: Partial<ResourceServerOptions<Account>> = {}): ResourceServerOptions<Account> {
+  return {
+    issuer: ISSUER,
+    resources: { [MCP]: { scopes: { read: "Read" } } },
+    customers: [{ id: "acme", issuers: [{ issuer: "https://idp.acme.example" }] }],
+    clients: [client],
+    resolveSubject: () => undefined,
+    signingKey: key.privateJwk,
+    record: () => undefined,
+    ...change,
+  };
+}
+
+test("good options make a server", () => {
+  expect(createResourceServer(options()).resources).toEqual([MCP]);
+});
+
+const dev = { issuer: "http://127.0.0.1:8080", development: true };
+test.each([
+  ["http on loopback, for development", dev],
+  ["http on localhost, for development", { ...dev, issuer: "http://localhost:8080" }],
+])("%s", (_, change) => {
+  expect(() => createResourceServer(options(change))).not.toThrow();
+});
+
+const twice = { id: "acme", issuers: [{ issuer: "https://i.example" }, { issuer: "https://i.example", tenant: "t" }] };
+test.each<[string, Partial<ResourceServerOptions<Account>> | (() => Partial<ResourceServerOptions<Account>>), RegExp]>([
+  ["an issuer that is no URL", { issuer: "ledger" }, /not a URL/],
+  ["an issuer with a query", { issuer: `${ISSUER}?a` }, /query or a fragment/],
+  ["an issuer with an empty fragment", { issuer: `${ISSUER}#` }, /query or a fragment/],
+  ["http", { issuer: "http://ledger.example", development: true }, /not https/],
+  ["http on loopback, not for development", { issuer: "http://127.0.0.1:1" }, /not https/],
+  ["no resources", { resources: {} }, /resources is empty/],
+  ["a resource with a fragment", { resources: { [`${MCP}#x`]: { scopes: {} } } }, /fragment/],
+  ["a scope with a space", { resources: { [MCP]: { scopes: { "a b": "" } } } }, /not a scope token: a b/],
+  [
+    "a default scope that is unknown",
+    { resources: { [MCP]: { scopes: {}, defaultScopes: ["x"] } } },
+    /does not have: x/,
+  ],
+  ["its own issuer among the trusted ones", { customers: [{ id: "x", issuers: [{ issuer: ISSUER }] }] }, /own issuer/],
+  [
+    "one issuer for two customers",
+    { customers: [twice, { id: "b", issuers: [{ issuer: "https://i.example" }] }] },
+    /same issuer/,
+  ],
+  ["a trusted issuer that is no URL", { customers: [{ id: "x", issuers: [{ issuer: "idp" }] }] }, /not a URL/],
+  ["two clients of one id", { clients: [client, client] }, /same clientId: a/],
+  ["a client with an empty secret", { clients: [{ ...client, secret: "" }] }, /secret is empty: a/],
+  ["a client without id", { clients: [{ ...client, clientId: "" }] }, /no clientId/],
+  ["a lifetime of nothing", { accessToken: { lifetime: 0 } }, /lifetime/],
+  ["issuing without checking", { accessToken: { issue: () => "x" } }, /go together/],
+  ["checking without issuing", { accessToken: { check: () => undefined } }, /go together/],
+  ["a signer without its public key", () => ({ signingKey: key.signer }), /not among publicKeys/],
+])("%s is refused at the start", (_, change, message) => {
+  const all = options(typeof change === "function" ? change() : change);
+  expect(() => createResourceServer(all)).toThrow(message);
+  expect(() => createResourceServer(all)).toThrow(expect.objectContaining({ code: "configuration" }));
+});
+
+test("one issuer may serve two customers by tenant", () => {
+  const customers = [twice, { id: "b", issuers: [{ issuer: "https://i.example", tenant: "u" }] }];
+  expect(() => createResourceServer(options({ customers }))).not.toThrow();
+});
+
+test("a signer over a key that is kept elsewhere, with its public key", () => {
+  const change = { signingKey: key.signer, publicKeys: [key.publicJwk] };
+  expect(() => createResourceServer(options(change))).not.toThrow();
+});

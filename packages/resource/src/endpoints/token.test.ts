@@ -1,0 +1,93 @@
+import { FORM_LIMITS } from "@credence/protocol";
+import { JWT_BEARER_GRANT } from "@credence/protocol/jwt-bearer";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expectRefused, type House, house } from "../house.testing.ts";
+
+let home: House;
+beforeAll(async () => {
+  home = await house();
+});
+afterAll(() => home[Symbol.asyncDispose]());
+
+const grant = `grant_type=${encodeURIComponent(JWT_BEARER_GRANT)}`;
+
+describe("a request that is not one", () => {
+  test.each([
+    ["empty", "", "invalid_request", "parameter-missing"],
+    ["without grant_type", "assertion=x", "invalid_request", "parameter-missing"],
+    ["with an empty grant_type", "grant_type=&assertion=x", "invalid_request", "parameter-missing"],
+    ["without assertion", grant, "invalid_request", "parameter-missing"],
+    ["grant_type twice", `${grant}&${grant}&assertion=x`, "invalid_request", "parameter-doubled"],
+    ["assertion twice", `${grant}&assertion=x&assertion=x`, "invalid_request", "parameter-doubled"],
+    ["scope twice", `${grant}&assertion=x&scope=a&scope=b`, "invalid_request", "parameter-doubled"],
+    ["bad percent-encoding", `${grant}&assertion=%zz`, "invalid_request", "form-malformed"],
+    ["a control character", `${grant}&assertion=x%00`, "invalid_request", "form-malformed"],
+    [
+      "too many parameters",
+      `${grant}${Array.from({ length: 100 }, (_, i) => `&p${i}=1`).join("")}`,
+      "invalid_request",
+      "form-too-large",
+    ],
+    [
+      "the authorization code grant",
+      "grant_type=authorization_code&code=x",
+      "unsupported_grant_type",
+      "grant-type-unsupported",
+    ],
+    [
+      "the refresh grant",
+      "grant_type=refresh_token&refresh_token=x",
+      "unsupported_grant_type",
+      "grant-type-unsupported",
+    ],
+    ["a malformed scope", `${grant}&assertion=x&scope=a%22b`, "invalid_scope", "scope-malformed"],
+    ["a relative resource", `${grant}&assertion=x&resource=%2Fmcp`, "invalid_target", "resource-malformed"],
+    [
+      "a resource with a fragment",
+      `${grant}&assertion=x&resource=https%3A%2F%2Fa.example%2F%23b`,
+      "invalid_target",
+      "resource-malformed",
+    ],
+    [
+      "authorization_details",
+      `${grant}&assertion=x&authorization_details=%5B%5D`,
+      "invalid_authorization_details",
+      "authorization-details-unsupported",
+    ],
+    ["an oversized assertion", `${grant}&assertion=${"x".repeat(16_385)}`, "invalid_grant", "id-jag-malformed"],
+  ])("%s", async (_, body, error, reason) => {
+    expectRefused(await home.post(body), 400, error, reason);
+  });
+
+  test("a body over the limit", async () => {
+    const body = `${grant}&assertion=${"x".repeat(FORM_LIMITS.bytes)}`;
+    expectRefused(await home.post(body), 400, "invalid_request", "form-too-large");
+  });
+
+  test("a body that is not UTF-8", async () => {
+    expectRefused(await home.post(new Uint8Array([0xff, 0xfe])), 400, "invalid_request", "form-malformed");
+  });
+
+  test.each(["application/json", "multipart/form-data; boundary=x", "text/plain"])("sent as %s", async (type) => {
+    const answer = await home.post(`${grant}&assertion=x`, { "content-type": type });
+    expectRefused(answer, 400, "invalid_request", "form-content-type");
+  });
+
+  test("sent with GET", async () => {
+    const known = home.events.length;
+    const answer = await fetch(`${home.url}/token?${grant}&assertion=x`);
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "POST"]);
+    expect(home.events[known]).toMatchObject({ outcome: "refused", reason: "method-wrong" });
+  });
+});
+
+test("every answer has a decision id of its own, and no record holds a token or a secret", async () => {
+  await using own = await house();
+  const assertion = await own.idJag();
+  const answers = [await own.redeem({ assertion }), await own.redeem({ assertion }), await own.redeem({ scope: "x" })];
+  expect(new Set(own.events.map(({ decisionId }) => decisionId)).size).toBe(3);
+  const record = JSON.stringify(own.events);
+  expect(record).not.toContain(assertion.split(".")[2]);
+  expect(record).not.toContain("s3cret");
+  expect(record).not.toContain(String(answers[0]?.body.access_token));
+});

@@ -1,0 +1,58 @@
+import { addClientAuth } from "@credence/protocol/client-auth";
+import { signJwt } from "@credence/protocol/jws";
+import { JWT_BEARER_GRANT } from "@credence/protocol/jwt-bearer";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectRefused, type House, house, type Key, NOON, newKey } from "../house.testing.ts";
+
+let home: House;
+let key: Key;
+const clientId = "ledger-assistant";
+
+beforeAll(async () => {
+  key = await newKey();
+  home = await house(() => ({ clients: [{ clientId, method: "private_key_jwt", jwks: { keys: [key.publicJwk] } }] }));
+});
+afterAll(() => home[Symbol.asyncDispose]());
+
+async function request(audience: string): Promise<string> {
+  const form = new URLSearchParams({ grant_type: JWT_BEARER_GRANT, assertion: await home.idJag() });
+  await addClientAuth(form, { method: "private_key_jwt", clientId, signer: key.signer }, audience, NOON);
+  return form.toString();
+}
+
+test("a client with a key redeems, and its assertion counts once", async () => {
+  const body = await request(home.url);
+  expect((await home.post(body, { authorization: "" })).status).toBe(200);
+  const again = await home.post(body, { authorization: "" });
+  expectRefused(again, 401, "invalid_client", "client-assertion-replayed");
+});
+
+test.each([
+  ["another server", () => "https://other.example"],
+  ["the token endpoint", () => `${home.url}/token`],
+])("an assertion for %s is not for this one", async (_, audience) => {
+  const answer = await home.post(await request(audience()), { authorization: "" });
+  expectRefused(answer, 401, "invalid_client", "client-assertion-audience");
+});
+
+test("an ID-JAG is not a client assertion: the client's key did not sign it", async () => {
+  const form = new URLSearchParams(await request(home.url));
+  const claims = { iss: clientId, sub: clientId, aud: home.url, jti: "1", exp: NOON + 60 };
+  form.set("client_assertion", await signJwt("JWT", claims, home.idp.key.signer));
+  const answer = await home.post(form.toString(), { authorization: "" });
+  expectRefused(answer, 401, "invalid_client", "client-assertion-key");
+});
+
+test("a store that can not mark the assertion: 503, and nothing issued", async () => {
+  const consume = async (): Promise<never> => {
+    throw new Error("disk full");
+  };
+  await using broken = await house(() => ({
+    clients: [{ clientId, method: "private_key_jwt", jwks: { keys: [key.publicJwk] } }],
+    store: { consume },
+  }));
+  const form = new URLSearchParams({ grant_type: JWT_BEARER_GRANT, assertion: await broken.idJag() });
+  await addClientAuth(form, { method: "private_key_jwt", clientId, signer: key.signer }, broken.url, NOON);
+  const answer = await broken.post(form.toString(), { authorization: "" });
+  expectRefused(answer, 503, "temporarily_unavailable", "store-unavailable");
+});

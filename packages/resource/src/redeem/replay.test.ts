@@ -1,0 +1,138 @@
+import { describe, expect, test } from "vitest";
+import { expectRefused, house, NOON } from "../house.testing.ts";
+import { memoryReplayStore } from "../replay.ts";
+
+const statuses = (answers: readonly { readonly status: number }[]) => ({
+  granted: answers.filter(({ status }) => status === 200).length,
+  refused: answers.filter(({ status }) => status === 400).length,
+});
+
+describe("single use", () => {
+  test("the same ID-JAG redeemed 100 times at once: exactly one succeeds", async () => {
+    await using home = await house(undefined, { replay: "single-use" });
+    const assertion = await home.idJag();
+    const answers = await Promise.all(Array.from({ length: 100 }, () => home.redeem({ assertion })));
+    expect(statuses(answers)).toEqual({ granted: 1, refused: 99 });
+    const reasons = home.events.map(({ outcome, reason }) => reason ?? outcome).sort();
+    expect(reasons).toEqual(["granted", ...Array<string>(99).fill("id-jag-replayed")]);
+  });
+
+  test("50 rounds of 50 at once: exactly one each", async () => {
+    await using home = await house();
+    for (let round = 0; round < 50; round++) {
+      const assertion = await home.idJag();
+      const answers = await Promise.all(Array.from({ length: 50 }, () => home.redeem({ assertion })));
+      expect(statuses(answers)).toEqual({ granted: 1, refused: 49 });
+    }
+  }, 60_000);
+
+  test("holds to the last second in which the ID-JAG counts, skew included", async () => {
+    await using home = await house();
+    const assertion = await home.idJag({ exp: NOON + 60 });
+    expect((await home.redeem({ assertion })).status).toBe(200);
+    home.clock.now = NOON + 89;
+    expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-replayed");
+    home.clock.now = NOON + 90;
+    expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-expired");
+  });
+
+  test("is per issuer: the same jti from another IdP is another ID-JAG", async () => {
+    await using second = await house();
+    await using home = await house((_, idp) => ({
+      customers: [
+        { id: "acme", issuers: [{ issuer: idp.issuer }] },
+        { id: "globex", issuers: [{ issuer: second.idp.issuer }] },
+      ],
+      resolveSubject: () => ({ id: "somebody" }),
+    }));
+    const ours = await home.idJag({ jti: "1" });
+    const theirs = await home.idJag({ jti: "1", iss: second.idp.issuer }, second.idp.key.signer);
+    expect((await home.redeem({ assertion: ours })).status).toBe(200);
+    expect((await home.redeem({ assertion: theirs })).status).toBe(200);
+  });
+
+  test("a refused redemption does not burn the ID-JAG", async () => {
+    const app = { alive: false, account: false, policy: false };
+    await using home = await house(() => ({
+      isAlive: () => app.alive,
+      resolveSubject: () => (app.account ? { id: "alice" } : undefined),
+      narrow: ({ scope }) => (app.policy ? scope : []),
+    }));
+    const assertion = await home.idJag();
+    const reason = async (form: Record<string, string> = {}) =>
+      (await home.redeem({ assertion, ...form })).event?.reason ?? "granted";
+    expect(await reason()).toBe("id-jag-revoked");
+    app.alive = true;
+    expect(await reason({ scope: "ledger.write" })).toBe("scope-beyond-grant");
+    expect(await reason()).toBe("subject-unresolved");
+    app.account = true;
+    expect(await reason()).toBe("nothing-granted");
+    app.policy = true;
+    expect(await reason()).toBe("granted");
+    expect(await reason()).toBe("id-jag-replayed");
+  });
+});
+
+test("re-submission until it expires, where the issuer is set so: each time a token of its own", async () => {
+  await using home = await house(undefined, { replay: "resubmit" });
+  const assertion = await home.idJag();
+  const answers = [await home.redeem({ assertion }), await home.redeem({ assertion })];
+  expect(statuses(answers)).toEqual({ granted: 2, refused: 0 });
+  expect(answers[0]?.event?.accessToken).not.toBe(answers[1]?.event?.accessToken);
+  home.clock.now = NOON + 330;
+  expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-expired");
+});
+
+describe("when something fails, nothing is issued", () => {
+  const down = async (): Promise<never> => {
+    throw new Error("connection lost: password=hunter2");
+  };
+  test.each([
+    ["the store", { store: { consume: down } }, "store-unavailable"],
+    ["the account look-up", { resolveSubject: down }, "internal-fault"],
+    ["local policy", { narrow: down }, "internal-fault"],
+    ["liveness", { isAlive: down }, "internal-fault"],
+    ["the client look-up", { clients: down }, "internal-fault"],
+    ["the customer look-up", { customers: down }, "internal-fault"],
+    ["the signer", { accessToken: { issue: down, check: down } }, "signer-unavailable"],
+  ])("%s: 503, and the cause stays in the record", async (_, options, reason) => {
+    await using home = await house(() => options);
+    const answer = await home.redeem();
+    expectRefused(answer, 503, "temporarily_unavailable", reason);
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect(JSON.stringify(answer.body)).not.toContain("hunter2");
+    expect(answer.event?.cause).toBeInstanceOf(Error);
+  });
+
+  test("the record: 503 and no token, for a grant", async () => {
+    await using home = await house(() => ({ record: down }));
+    const answer = await home.redeem();
+    expect({ status: answer.status, error: answer.body.error }).toEqual({
+      status: 503,
+      error: "temporarily_unavailable",
+    });
+    expect(answer.body).not.toHaveProperty("access_token");
+  });
+
+  test("a grant that was revoked, by anything but a clear yes", async () => {
+    // A JavaScript caller may answer anything; only `true` is a yes.
+    await using home = await house(() => ({ isAlive: () => "no" as unknown as boolean }));
+    expectRefused(await home.redeem(), 400, "invalid_grant", "id-jag-revoked");
+  });
+});
+
+describe("the store in memory", () => {
+  test("marks once, forgets what has expired, and refuses rather than forget what has not", async () => {
+    const clock = { now: NOON };
+    const store = memoryReplayStore({ max: 2, now: () => clock.now });
+    expect(await store.consume("a", NOON + 10)).toBe("first");
+    expect(await store.consume("a", NOON + 10)).toBe("again");
+    expect(await store.consume("b", NOON + 20)).toBe("first");
+    await expect(store.consume("c", NOON + 20)).rejects.toThrow("full");
+    expect(await store.consume("a", NOON + 10)).toBe("again");
+    clock.now = NOON + 10;
+    expect(await store.consume("c", NOON + 20)).toBe("first");
+    expect(await store.consume("b", NOON + 20)).toBe("again");
+    expect(await store.consume("b", NOON + 20)).toBe("again");
+  });
+});
