@@ -445,6 +445,31 @@ export const REASONS = {
     mend: "Add the person, or sign in as somebody who is.",
   },
 
+  "password-missing": {
+    error: "access_denied",
+    section: "Credence, sign-in",
+    means: "The person has no password here, so nobody can sign in as them with one.",
+    mend: "Give the person a password_hash, made by credence password-hash.",
+  },
+  "password-wrong": {
+    error: "access_denied",
+    section: "Credence, sign-in",
+    means: "The password is wrong.",
+    mend: "Try again; or the admin sets a new password_hash.",
+  },
+  "too-many-attempts": {
+    error: "slow_down",
+    section: "Credence, sign-in",
+    means: "Too many sign-ins failed for this account or from this address.",
+    mend: "Wait a few minutes; if it goes on, somebody may be guessing passwords.",
+  },
+  "sign-in-busy": {
+    error: "temporarily_unavailable",
+    section: "Credence, sign-in",
+    means: "Too many passwords were being checked at once.",
+    mend: "Try again; if it goes on, look at where the sign-ins come from.",
+  },
+
   // --- The ID-JAG, at redemption --------------------------------------------------------------------------------
   "id-jag-malformed": {
     error: "invalid_grant",

@@ -14,13 +14,12 @@ export interface AuthenticatedAgent {
 /** What the authentication of agents needs. */
 export interface ClientPorts {
   readonly issuer: string;
-  readonly store: Pick<Store, "agent" | "consume">;
+  readonly store: Pick<Store, "agent">;
+  /** Marks a client assertion as used, for exchange and sign-in alike. `expiresAt` in seconds since the epoch. */
+  readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
   /** Resolves the secret of an agent that has one. */
   readonly clientSecret: (agent: Agent) => string | Promise<string>;
 }
-
-/** The kind under which used client assertions are marked: the one replay store of the token endpoint. */
-export const CLIENT_ASSERTION_MARK = "client-assertion";
 
 /**
  * Authenticates the agent of a token exchange against the directory.
@@ -30,14 +29,14 @@ export const CLIENT_ASSERTION_MARK = "client-assertion";
  */
 export async function authenticateAgent(
   { authorization, form, now }: AuthenticationRequest,
-  { issuer, store, clientSecret }: ClientPorts,
+  { issuer, store, clientSecret, markAssertionUsed }: ClientPorts,
 ): Promise<Result<AuthenticatedAgent>> {
   const presented = readClientAuth(authorization, form);
   if (!presented.ok) return presented;
   const outcome = await authenticateClient<AuthenticatedAgent>(presented.value, {
     issuer,
     now,
-    markUsed: (key, expiresAt) => store.consume(CLIENT_ASSERTION_MARK, key, expiresAt),
+    markUsed: markAssertionUsed,
     async find(clientId) {
       const agent = await store.agent(clientId);
       return agent && { client: { clientId, agent }, credential: await credentialOf(agent, clientSecret) };

@@ -1,0 +1,59 @@
+import type { ExchangeEvent } from "@credence/issuer";
+import type { Audit } from "../audit/audit.ts";
+import type { AuditCode, AuditEvent, AuditReason } from "../audit/event.ts";
+import type { AuthenticatedAgent } from "./client.ts";
+import type { SignedInPerson } from "./subject.ts";
+
+type Exchange = ExchangeEvent<AuthenticatedAgent, SignedInPerson>;
+
+const CODES: Readonly<Record<Exchange["outcome"], AuditCode>> = {
+  permitted: "exchange.permitted",
+  denied: "exchange.denied",
+  "step-up": "exchange.step-up",
+  refused: "exchange.refused",
+};
+
+/**
+ * Puts an exchange on record. What callers do that nobody knows is counted, not written one by one: they must not be able
+ * to fill the disk.
+ *
+ * @returns resolves when it is durable. Rejects when it is not kept.
+ */
+export async function recordExchange(exchange: Exchange, audit: Pick<Audit, "record" | "countFailure">): Promise<void> {
+  const { client, source = "unknown", refusal } = exchange;
+  if (client !== undefined) return audit.record(toEvent(exchange, client));
+  if (refusal !== undefined) audit.countFailure({ reason: refusal.reason, source });
+}
+
+function toEvent(exchange: Exchange, { agent }: AuthenticatedAgent): AuditEvent {
+  const { id, at, source, subject, asked, granted, connections } = exchange;
+  const client = granted?.app.clientId;
+  return {
+    code: CODES[exchange.outcome],
+    time: at,
+    decisionId: id,
+    agent: agent.id,
+    reasons: reasonsOf(exchange),
+    connections,
+    ...(source === undefined ? {} : { source }),
+    ...(subject === undefined ? {} : { person: personOf(subject) }),
+    ...(asked === undefined ? {} : { audience: asked.audience, resource: asked.resource }),
+    ...(asked?.scope === undefined ? {} : { scopesAsked: asked.scope }),
+    ...(client === undefined ? {} : { client }),
+    ...(granted === undefined ? {} : { jti: id, scopesGranted: granted.scope, lifetime: granted.lifetime }),
+    ...(granted?.resource === undefined ? {} : { resource: [granted.resource] }),
+  };
+}
+
+function personOf({ person: { id, email, name } }: SignedInPerson) {
+  return { id, email, name };
+}
+
+/** The decision's reasons, then what stopped it, if that is not one of them. */
+function reasonsOf({ reasons, refusal }: Exchange): readonly AuditReason[] {
+  const listed = reasons.map((id) => ({ id }));
+  if (refusal === undefined) return listed;
+  const { reason: id, detail } = refusal;
+  const why = { id, ...(detail === undefined ? {} : { detail }) };
+  return [why, ...listed.filter((one) => one.id !== id)];
+}

@@ -1,0 +1,154 @@
+import { CredenceError } from "@credence/protocol";
+import { importSigner } from "@credence/protocol/jws";
+import { type Audit, openAudit } from "./audit/audit.ts";
+import type { Agent, SecretRef } from "./directory/types.ts";
+import { listen } from "./http/listener.ts";
+import { createRouter } from "./http/router.ts";
+import { createIdpIssuer } from "./idp/issuer.ts";
+import { type Keyring, openKeyring } from "./keys/keyring.ts";
+import { describeError, type Logger } from "./log.ts";
+import type { Lifetimes } from "./sign-in/configuration.ts";
+import { signInRecorder } from "./sign-in/record.ts";
+import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
+import { storePath } from "./store/files.ts";
+import { lockDataDirectory } from "./store/lock.ts";
+import { openStore } from "./store/open.ts";
+import type { Store } from "./store/store.ts";
+
+/** One IdP: where it is, where its data is, and how it behaves. */
+export interface ServerOptions {
+  /** Issuer identifier, letter by letter as it goes into tokens. */
+  readonly issuer: string;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly dataDir: string;
+  /** Path of the key-encryption key: outside the data directory. */
+  readonly keyFile: string;
+  /** Of an ID-JAG in seconds, where a connection states none. */
+  readonly idJagLifetime: number;
+  readonly lifetimes?: Partial<Lifetimes>;
+  /** Whom people tell when something looks wrong. */
+  readonly support?: string;
+  /** Resolves the secret that a reference of the organization file points to. @throws when it can not be had. */
+  readonly resolveSecret: (ref: SecretRef) => string | Promise<string>;
+  readonly log: Logger;
+  /** Seconds since the epoch, with fractions; the system's clock by default. */
+  readonly now?: () => number;
+}
+
+/** A server at work. */
+export interface RunningServer {
+  readonly url: string;
+  readonly port: number;
+  readonly store: Store;
+  readonly audit: Audit;
+  /** Lets requests in flight finish, closes the record with a signed head, and lets the data directory go. */
+  close(): Promise<void>;
+}
+
+/** Seconds between two sweeps of what has expired. */
+const SWEEP_EVERY = 60;
+
+/**
+ * Starts the IdP: store, keys, record, sign-in, issuer, listener.
+ *
+ * @throws CredenceError `configuration` when the directory, keys or address can not be used; nothing is left open then.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { log, now: clock = () => Date.now() / 1_000 } = options;
+  const now = (): number => Math.floor(clock());
+  const closers: (() => void | Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const lock = lockDataDirectory(options.dataDir);
+    closers.push(() => lock.release());
+    const store = await openStore(storePath(options.dataDir));
+    closers.push(() => store.close());
+    const keyring = await openKeyring({ store, keyFile: options.keyFile, dataDir: options.dataDir, now });
+    const onFault = (error: unknown): void => log.error(describeError(error), "the record could not be kept");
+    const audit = await openAudit({ store, keyring, now: clock, onFault });
+    closers.push(() => audit.close());
+    await audit.record({ code: "server.started" });
+    closers.push(() => audit.record({ code: "server.stopped" }));
+    closers.push(sweepOften(store, now, log));
+    const listener = await listen({
+      ...options,
+      handler: await createHandler(options, { store, keyring, audit, now }),
+    });
+    closers.push(() => listener.close());
+    return { url: listener.url, port: listener.port, store, audit, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface House {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly audit: Audit;
+  readonly now: () => number;
+}
+
+async function createHandler(options: ServerOptions, house: House): Promise<Parameters<typeof listen>[0]["handler"]> {
+  const { issuer, log } = options;
+  const { store, keyring, audit, now } = house;
+  const clientSecret = (agent: Agent): string | Promise<string> => secretOf(agent, options.resolveSecret);
+  // One mark for exchange and sign-in alike: an assertion used in one place is used up in the other.
+  const markAssertionUsed = (key: string, expiresAt: number) => store.consume("client-assertion", key, expiresAt);
+  const keys = keyring.signingKeys("idp");
+  const signIn: SignIn = createSignIn({
+    issuer,
+    store,
+    now,
+    sealing: keyring,
+    jwks: { keys: keys.map(({ privateJwk }) => privateJwk) },
+    cookieKeys: [keyring.cookieSecret()],
+    clientSecret,
+    markAssertionUsed,
+    organizationName: async () => (await store.organization()).document.name,
+    record: signInRecorder(audit),
+    report: ({ reference, code, error }) => log.warn({ reference, code, ...describeError(error) }, "error page shown"),
+    ...(options.lifetimes === undefined ? {} : { lifetimes: options.lifetimes }),
+    ...(options.support === undefined ? {} : { support: options.support }),
+  });
+  const [first] = keys;
+  if (!first) throw new CredenceError("There is no key to sign ID-JAGs with.", { code: "configuration" });
+  const exchange = createIdpIssuer({
+    issuer,
+    store,
+    audit,
+    clientSecret,
+    markAssertionUsed,
+    sessionAlive: signIn.alive,
+    signer: await importSigner(first.privateJwk),
+    publicKeys: keys.map(({ publicJwk }) => publicJwk),
+    algorithms: keys.map(({ alg }) => alg),
+    defaultLifetime: options.idJagLifetime,
+    now,
+    onFault: (error, decision) => log.error({ decision, ...describeError(error) }, "token exchange failed closed"),
+  });
+  return createRouter({
+    issuer,
+    store,
+    clientSecret,
+    signIn,
+    exchange,
+    report: ({ reference, code, error }) => log.error({ reference, code, ...describeError(error) }, "request failed"),
+  });
+}
+
+async function secretOf(agent: Agent, resolve: ServerOptions["resolveSecret"]): Promise<string> {
+  if ("secret" in agent.auth) return resolve(agent.auth.secret);
+  throw new CredenceError(`The agent ${agent.id} has no secret.`, { code: "configuration" });
+}
+
+function sweepOften(store: Store, now: () => number, log: Logger): () => void {
+  const timer = setInterval(() => {
+    store.sweep(now()).catch((error: unknown) => log.error(describeError(error), "sweeping failed"));
+  }, SWEEP_EVERY * 1_000).unref();
+  return () => clearInterval(timer);
+}
