@@ -87,6 +87,7 @@ describe("keyring", () => {
       { ...place, record: "b" },
       { ...place, field: "uid" },
       { ...place, table: "keys" },
+      { table: "artifact", record: "sa", field: "payload" },
       { table: "artifacts", record: 'a","payload', field: "" },
     ];
     for (const other of elsewhere) {
