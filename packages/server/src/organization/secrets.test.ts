@@ -1,0 +1,47 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { processSecrets, resolveSecret } from "./secrets.ts";
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "secrets-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function file(text: string, mode = 0o600): string {
+  const path = join(directory, "secret");
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+const sources = { ...processSecrets, env: { ASSISTANT_SECRET: "from the environment", EMPTY: "" } };
+
+describe("a secret", () => {
+  it("comes from the environment, a file, or the demo itself", () => {
+    expect(resolveSecret({ env: "ASSISTANT_SECRET" }, sources)).toBe("from the environment");
+    expect(resolveSecret({ file: file("from a file\n") }, sources)).toBe("from a file");
+    expect(resolveSecret({ literal: "demo" }, sources)).toBe("demo");
+  });
+
+  it.each([
+    ["a variable that is not set", { env: "MISSING" }, /MISSING is not set/],
+    ["a variable that is empty", { env: "EMPTY" }, /EMPTY is not set, or empty/],
+    ["a variable named like a member of every object", { env: "constructor" }, /not set/],
+    ["a file that is not there", { file: "/nonexistent/secret" }, /\/nonexistent\/secret can not be read/],
+  ])("is missing: %s", (_, ref, says) => {
+    expect(() => resolveSecret(ref, sources)).toThrow(says);
+  });
+
+  it("is not taken from a file that others may open", () => {
+    const path = file("s3cret", 0o644);
+    expect(() => resolveSecret({ file: path }, sources)).toThrow(/chmod 600/);
+    expect(() => resolveSecret({ file: path }, sources)).not.toThrow(/s3cret/);
+  });
+
+  it("is not taken from an empty file", () => {
+    expect(() => resolveSecret({ file: file("\n") }, sources)).toThrow(/is empty/);
+  });
+});
