@@ -224,6 +224,15 @@ describe("the record", () => {
     await audit.close();
   });
 
+  it("signs its head at the end even when the last counts are not taken", async () => {
+    const audit = await disk.openAudit();
+    await audit.record(permit(1));
+    audit.countFailure({ reason: "client-unknown", source: "a" });
+    disk.tamper("create trigger full before insert on audit_events begin select raise(abort, 'disk full'); end");
+    await expect(audit.close()).rejects.toMatchObject({ reason: "store-unavailable" });
+    expect(await disk.store.auditHeads()).toMatchObject([{ seq: 1 }]);
+  });
+
   it("takes nothing once it is closed", async () => {
     const audit = await disk.openAudit();
     await audit.close();

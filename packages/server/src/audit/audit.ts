@@ -101,9 +101,13 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
       if (closed) return;
       closed = true;
       timers.forEach(clearInterval);
-      await recordCounts();
-      await group.settled();
-      await heads.sign();
+      try {
+        await recordCounts();
+      } finally {
+        // Also when the counts were not taken: what is in the record shall end under a signed head.
+        await group.settled();
+        await heads.sign();
+      }
     },
   };
 }
