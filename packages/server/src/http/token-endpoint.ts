@@ -1,8 +1,7 @@
 import type { Buffer } from "node:buffer";
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isFormContentType, ok, type Result, refuse } from "@credence/protocol";
-import type { Report } from "../sign-in/fault.ts";
+import { newReference, type Report } from "../sign-in/fault.ts";
 import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
 import { type BasicPorts, normalizeBasic } from "./basic.ts";
 import { readBody, replay } from "./body.ts";
@@ -41,7 +40,7 @@ export function createTokenEndpoint(ports: TokenEndpointPorts): Handler {
       await answer(req, res, ports);
     } catch (error) {
       if (req.socket.destroyed) return;
-      ports.report({ reference: randomUUID(), code: "internal-fault", error });
+      ports.report({ reference: newReference(), code: "internal-fault", error });
       if (!res.headersSent) sendRefusal(res, { reason: "internal-fault" });
       else res.destroy();
     }
@@ -50,7 +49,10 @@ export function createTokenEndpoint(ports: TokenEndpointPorts): Handler {
 
 async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEndpointPorts): Promise<void> {
   // Cross-origin preflight: oidc-provider knows which public clients run in browsers.
-  if (req.method === "OPTIONS") return ports.provider(req, res);
+  if (req.method === "OPTIONS") {
+    ports.provider(req, res);
+    return;
+  }
   if (req.method !== "POST") return sendRefusal(res, { reason: "method-wrong" }, { allow: "POST" });
   if (!isFormContentType(req.headers["content-type"])) return sendRefusal(res, { reason: "form-content-type" });
   const body = await readBody(req);

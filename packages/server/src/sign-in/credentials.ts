@@ -17,6 +17,8 @@ export interface TypedCredentials {
   readonly password: string;
   /** The agent that asked for the sign-in. */
   readonly agentId: string;
+  /** What the page names, for people who report it. */
+  readonly reference: string;
   /** The client's address. */
   readonly source: string;
 }
@@ -46,12 +48,12 @@ export function createCredentialCheck(ports: CredentialPorts): CheckCredentials 
   const turn = createTurns(AT_ONCE, WAITING);
 
   return async (typed) => {
-    const { agentId, source } = typed;
+    const { agentId, reference, source } = typed;
     const at = ports.now();
     const email = typed.email.trim().normalize("NFC").slice(0, EMAIL_MAX);
     const failed = async (why: SignInFailure, person?: Person) => {
       const who = person === undefined ? {} : { personId: person.id };
-      await ports.record({ type: "sign-in-failed", why, ...who, agentId, source, at });
+      await ports.record({ type: "sign-in-failed", why, ...who, agentId, reference, source, at });
     };
 
     const attempt = attempts.begin(email, source, at);
@@ -71,7 +73,7 @@ export function createCredentialCheck(ports: CredentialPorts): CheckCredentials 
       return { ok: false, why: "wrong" };
     }
     attempt.succeeded();
-    await ports.record({ type: "sign-in-succeeded", personId: person.id, agentId, source, at });
+    await ports.record({ type: "sign-in-succeeded", personId: person.id, agentId, reference, source, at });
     return { ok: true, person };
   };
 }

@@ -4,6 +4,8 @@ export type SignInEvent =
       readonly type: "sign-in-succeeded";
       readonly personId: string;
       readonly agentId: string;
+      /** What the page named, for people who report it. */
+      readonly reference: string;
       readonly source: string;
       readonly at: number;
     }
@@ -13,6 +15,7 @@ export type SignInEvent =
       /** Absent when the email is nobody's. */
       readonly personId?: string;
       readonly agentId: string;
+      readonly reference: string;
       readonly source: string;
       readonly at: number;
     }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Agent } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
@@ -6,7 +5,7 @@ import { type ArtifactPorts, isObject, type Sealing } from "./artifacts.ts";
 import { basePath, configure, type Lifetimes, PATHS } from "./configuration.ts";
 import { endSession } from "./endings.ts";
 import type { RecordSignIn } from "./events.ts";
-import type { Report } from "./fault.ts";
+import { newReference, type Report } from "./fault.ts";
 import { completeMetadata } from "./metadata.ts";
 import { checkAssertionClaims, override } from "./overrides.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
@@ -59,7 +58,7 @@ export function createProvider(options: ProviderOptions): Provider {
     renderError: async (ctx, out, error) => {
       const expired = error instanceof errors.SessionNotFound;
       const code = expired ? "session_expired" : out.error;
-      const reference = randomUUID();
+      const reference = newReference();
       options.report({ reference, code, error });
       await show(ctx, (ours) => errorPage(ours, { ...errorWords(code, ctx.status), code, reference }));
     },
@@ -80,15 +79,19 @@ export function createProvider(options: ProviderOptions): Provider {
   // Behind TLS that others end: the router vouches for the scheme, and strips what clients say of it.
   provider.proxy = issuer.startsWith("https:");
   provider.on("server_error", (_ctx, error) => {
-    options.report({ reference: randomUUID(), code: "server_error", error });
+    options.report({ reference: newReference(), code: "server_error", error });
   });
   // What fails outside of oidc-provider's own handlers; else Koa prints it.
   Reflect.apply(provider.on, provider, [
     "error",
-    (error: unknown) => options.report({ reference: randomUUID(), code: "server_error", error }),
+    (error: unknown) => options.report({ reference: newReference(), code: "server_error", error }),
   ]);
   provider.use(async (ctx, next) => {
-    if (ctx.path === PATHS.authorize) grantOfflineAccess(ctx);
+    if (ctx.path === PATHS.authorize) {
+      grantOfflineAccess(ctx);
+      // Where oidc-provider finds the path that it is mounted at, by comparing the two.
+      Object.assign(ctx.req, { originalUrl: `${basePath(issuer)}${ctx.url}` });
+    }
     await next();
     // Typed as Koa's own; oidc-provider has put its context into it meanwhile, where a route matched.
     if (isObject(ctx.oidc)) await afterwards(ctx as unknown as KoaContextWithOIDC, options, show);
@@ -116,12 +119,12 @@ async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, sho
   if (route === "discovery" && isObject(ctx.body)) ctx.body = completeMetadata(ctx.body);
   if (route === "end_session_confirm") await recordSignOut(ctx, options);
   // oidc-provider's own pages that submit themselves by a script: ours need none.
-  if (typeof ctx.body !== "string" || !ctx.body.includes(SELF_SUBMITTING)) return;
+  if (typeof ctx.body !== "string" || !SELF_SUBMITTING.test(ctx.body)) return;
   if (route === "end_session") await show(ctx, (house) => alreadySignedOutPage(house, signOutForm(ctx)));
   if (route === "resume") await show(ctx, (house) => switchPersonPage(house, signOutForm(ctx)));
 }
 
-const SELF_SUBMITTING = "document.forms[0].submit()";
+const SELF_SUBMITTING = /forms\[0\]\.submit\(\)[\s\S]*name="xsrf"/;
 
 async function recordSignOut(ctx: KoaContextWithOIDC, { record, report, now }: ProviderOptions): Promise<void> {
   const { session, client } = ctx.oidc;
@@ -132,7 +135,7 @@ async function recordSignOut(ctx: KoaContextWithOIDC, { record, report, now }: P
     await record({ type: "signed-out", personId: session.accountId, ...agent, source, at: now() });
   } catch (error) {
     // The session has ended; a record that fails must not tell the person otherwise.
-    report({ reference: randomUUID(), code: "record_failed", error });
+    report({ reference: newReference(), code: "record_failed", error });
   }
 }
 

@@ -1,13 +1,12 @@
-import { randomUUID } from "node:crypto";
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { errors, type Provider } from "oidc-provider";
-import type { ArtifactPorts } from "../artifacts.ts";
+import { type ArtifactPorts, hashed } from "../artifacts.ts";
 import { basePath, PASSWORD_SIGN_IN, PATHS } from "../configuration.ts";
 import type { CheckCredentials } from "../credentials.ts";
 import { endSession } from "../endings.ts";
-import type { Report } from "../fault.ts";
+import { newReference, type Report } from "../fault.ts";
 import type { SignInStore } from "../provider.ts";
 import type { Assets } from "./assets.ts";
 import { errorPage, errorWords } from "./error-page.ts";
@@ -46,7 +45,7 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
     return c.body(rendered.html, status, { ...rendered.headers, ...headers });
   };
   const refuse = (c: Ctx, status: Status, code: string, error: unknown) => {
-    const reference = randomUUID();
+    const reference = newReference();
     report({ reference, code, error });
     return show(c, status, (house) => errorPage(house, { ...errorWords(code, status), code, reference }));
   };
@@ -57,7 +56,7 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
     const action = `${base}${PATHS.signIn}/${interaction.uid}`;
     const view = { action, agent: agent.name, redirectUri: String(redirectUri), email, problem };
     const retry: Record<string, string> = problem?.kind === "wait" ? { "retry-after": String(problem.wait) } : {};
-    const reference = interaction.uid.slice(0, 8);
+    const reference = referenceOf(interaction);
     return show(c, formStatus(problem), (house) => signInPage(house, { ...view, reference }), retry);
   };
 
@@ -96,7 +95,13 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
     const email = form.get("email") ?? "";
     const source = incoming.socket.remoteAddress ?? "";
     const agentId = String(interaction.params.client_id);
-    const outcome = await ports.check({ email, password: form.get("password") ?? "", agentId, source });
+    const outcome = await ports.check({
+      email,
+      password: form.get("password") ?? "",
+      agentId,
+      reference: referenceOf(interaction),
+      source,
+    });
     if (!outcome.ok) {
       const problem: SignInProblem = outcome.why === "wait" ? { kind: "wait", wait: outcome.wait } : { kind: "wrong" };
       return showForm(c, interaction, email.slice(0, 320), problem);
@@ -120,6 +125,11 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
   return app;
 }
 
+/** Names a sign-in to those who look at the record; nothing can be done with it. */
+function referenceOf({ uid }: Interaction): string {
+  return hashed(uid).slice(0, 8);
+}
+
 type Status = 200 | 400 | 403 | 404 | 413 | 422 | 429 | 500;
 
 function formStatus(problem: SignInProblem | undefined): Status {
@@ -128,7 +138,7 @@ function formStatus(problem: SignInProblem | undefined): Status {
 }
 
 function notFoundPage(house: House): Page {
-  return errorPage(house, { ...errorWords("not_found", 404), code: "not_found", reference: randomUUID() });
+  return errorPage(house, { ...errorWords("not_found", 404), code: "not_found", reference: newReference() });
 }
 
 /** Somebody else signs in in this browser: the sign-in that was there is over, and its `sid` dead. */

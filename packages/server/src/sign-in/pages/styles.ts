@@ -27,8 +27,8 @@ export const styles = `
     --ink-quiet: #a9a698;
     --rule: #2b303b;
     --outline: #7b7f88;
-    --seal: #c4554c;
-    --seal-pressed: #d2675d;
+    --seal: #d0685e;
+    --seal-pressed: #dd7b71;
     --on-seal: #14100f;
     --caution: #f0c67a;
     --caution-ground: #2e2616;
@@ -80,8 +80,8 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
   font: inherit; font-size: 16px; color: var(--ink); background: var(--ground);
   border: 1px solid var(--outline); border-radius: 6px;
 }
-.field input:focus { outline: 2px solid var(--focus); outline-offset: 0; border-color: var(--focus); }
 .field input[aria-invalid="true"] { border-color: var(--caution); }
+.field input:focus { outline: 2px solid var(--focus); outline-offset: 0; border-color: var(--focus); }
 .notice {
   display: flex; gap: 10px; padding: 12px; margin-bottom: 20px;
   color: var(--caution); background: var(--caution-ground); border-radius: 6px;
@@ -107,6 +107,7 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 
 .foot { color: var(--ink-quiet); font-size: 13px; line-height: 20px; margin-top: 24px; display: grid; gap: 8px; padding: 0 8px; text-align: center; }
 .foot strong { color: var(--ink); }
+.foot a { display: inline-block; max-width: 100%; }
 .colophon { padding: 16px; text-align: center; font-size: 12px; line-height: 16px; color: var(--ink-quiet); }
 
 @media (max-width: 480px) {

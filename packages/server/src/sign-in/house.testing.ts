@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generateSigningKey } from "@credence/protocol/jws";
+import type { Agent, Organization, Person } from "../directory/types.ts";
+import { type Listener, listen } from "../http/listener.ts";
+import { createRouter } from "../http/router.ts";
+import type { Exchange } from "../http/token-endpoint.ts";
+import { createSealer, KEY_BYTES } from "../keys/seal.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import type { Lifetimes } from "./configuration.ts";
+import type { SignInEvent } from "./events.ts";
+import type { Fault } from "./fault.ts";
+import { hashPassword } from "./password.ts";
+import { createSignIn, type SignIn } from "./sign-in.ts";
+
+/** A sign-in half at work on loopback, over a real store. */
+export interface TestHouse {
+  readonly issuer: string;
+  readonly store: Store;
+  /** Path of the database. */
+  readonly storeFile: string;
+  readonly signIn: SignIn;
+  readonly listener: Listener;
+  readonly events: SignInEvent[];
+  readonly faults: Fault[];
+  /** Exchanges that reached the injected handler. */
+  readonly exchanges: { readonly body: string; readonly source: string; readonly url: string }[];
+  /** The clock of the house, in seconds since the epoch; a test may move it. */
+  readonly clock: { offset: number };
+  change(change: (organization: Organization) => Organization): Promise<void>;
+  /** Seconds since the epoch. */
+  now(): number;
+  stop(): Promise<void>;
+}
+
+export const SECRET = "a secret with spaces, + and %2B";
+export const PASSWORD = "correct horse battery staple";
+export const CALLBACK = "http://127.0.0.1:4999/callback";
+
+const BASE: Omit<Agent, "id" | "name" | "auth"> = {
+  enabled: true,
+  redirectUris: [CALLBACK],
+  postLogoutRedirectUris: ["http://127.0.0.1:4999/bye"],
+  denialError: "access_denied",
+};
+
+/** An agent of the test organization. */
+export function agent(id: string, over: Partial<Agent> = {}): Agent {
+  const auth = { method: "client_secret_basic", secret: { literal: SECRET } } as const;
+  return { ...BASE, id, name: `The ${id}`, auth, ...over };
+}
+
+/** A person of the test organization, without a password. */
+export function person(id: string, over: Partial<Person> = {}): Person {
+  return { id, email: `${id}@acme.example`, name: id, groups: [], enabled: true, ...over };
+}
+
+/** Starts the house: Alice and Bob, agents by each way of authentication. */
+export async function startHouse(
+  options: { path?: string; lifetimes?: Partial<Lifetimes>; exchange?: Exchange; agents?: readonly Agent[] } = {},
+): Promise<TestHouse> {
+  const directory = await mkdtemp(join(tmpdir(), "credence-sign-in-"));
+  const storeFile = join(directory, "credence.db");
+  const store = await openStore(storeFile);
+  const passwordHash = await hashPassword(PASSWORD);
+  const organization: Organization = {
+    name: "Acme",
+    demo: true,
+    people: [
+      person("alice", { name: "Alice", passwordHash }),
+      person("bob", { name: "Bob", passwordHash }),
+      person("gone", { enabled: false, passwordHash }),
+      person("robot"),
+    ],
+    agents: [
+      agent("assistant", { name: "Assistant" }),
+      agent("desktop", { name: "Desktop", auth: { method: "none" } }),
+      ...(options.agents ?? []),
+    ],
+    apps: [],
+    connections: [],
+  };
+  await store.replaceOrganization(organization, 0);
+
+  const events: SignInEvent[] = [];
+  const faults: Fault[] = [];
+  const exchanges: { body: string; source: string; url: string }[] = [];
+  const clock = { offset: 0 };
+  const now = () => Math.floor(Date.now() / 1000) + clock.offset;
+  const exchange: Exchange = async (request, { source }) => {
+    exchanges.push({ body: await request.text(), source, url: request.url });
+    return Response.json({ exchanged: true }, { headers: { "cache-control": "no-store" } });
+  };
+  const keys = await Promise.all([generateSigningKey("ES256"), generateSigningKey("RS256")]);
+  const clientSecret = ({ auth }: Agent) =>
+    "secret" in auth && "literal" in auth.secret ? auth.secret.literal : "unresolvable";
+
+  // The issuer names the port, so the port is taken first.
+  let handler: Parameters<typeof listen>[0]["handler"] = () => undefined;
+  const listener = await listen({ host: "127.0.0.1", port: 0, handler: (req, res) => handler(req, res), graceMs: 100 });
+  const issuer = `${listener.url}${options.path ?? ""}`;
+  const signIn = createSignIn({
+    issuer,
+    store,
+    sealing: createSealer(randomBytes(KEY_BYTES)),
+    jwks: { keys: keys.map(({ privateJwk }) => ({ ...privateJwk })) },
+    cookieKeys: ["a cookie key of this test"],
+    now,
+    clientSecret,
+    record: async (event) => void events.push(event),
+    report: (fault) => void faults.push(fault),
+    organizationName: async () => (await store.organization()).document.name,
+    support: "it-help@acme.example",
+    ...(options.lifetimes === undefined ? {} : { lifetimes: options.lifetimes }),
+  });
+  handler = createRouter({
+    issuer,
+    signIn,
+    store,
+    clientSecret,
+    exchange: options.exchange ?? exchange,
+    report: (fault) => void faults.push(fault),
+  });
+
+  return {
+    issuer,
+    store,
+    storeFile,
+    signIn,
+    listener,
+    events,
+    faults,
+    exchanges,
+    clock,
+    now,
+    async change(change) {
+      const { revision, document } = await store.organization();
+      await store.replaceOrganization(change(document), revision);
+    },
+    async stop() {
+      await listener.close();
+      await store.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import * as oidc from "openid-client";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { agent, PASSWORD, startHouse, type TestHouse } from "./house.testing.ts";
+import { ask, postToken, redeem, signIn } from "./journeys.testing.ts";
+import { createUserAgent, type UserAgent } from "./user-agent.testing.ts";
+
+let house: TestHouse;
+
+beforeAll(async () => {
+  house = await startHouse({ agents: [agent("other")], lifetimes: { session: 7200 } });
+});
+afterAll(() => house.stop());
+
+const alive = (sid: unknown, agentId = "assistant", now = house.now()) => house.signIn.alive(String(sid), agentId, now);
+
+async function signOut(browser: UserAgent, parameters: Record<string, string> = {}) {
+  const page = await browser.go(`${house.issuer}/sign-out?${new URLSearchParams(parameters)}`);
+  return page.html.includes("<form") ? browser.submit(page) : page;
+}
+
+describe("the sign-in behind an ID token", () => {
+  it("is alive, and known by person, time and method", async () => {
+    const { claims } = await signIn(house);
+    expect(await alive(claims.sid)).toEqual({
+      alive: true,
+      personId: "alice",
+      authTime: claims.auth_time,
+      acr: "urn:credence:acr:password",
+      amr: ["pwd"],
+      expiresAt: expect.closeTo(house.now() + 7200, -1),
+    });
+  });
+
+  it.each([
+    ["", "assistant"],
+    ["never-issued", "assistant"],
+    ["x".repeat(500), "assistant"],
+  ])("is not alive for the sid %s", async (sid, agentId) => {
+    expect(await alive(sid, agentId)).toEqual({ alive: false });
+  });
+
+  it("is one agent's alone", async () => {
+    const { claims } = await signIn(house);
+    expect(await alive(claims.sid, "other")).toEqual({ alive: false });
+  });
+
+  it("ends with the session, and use does not prolong it", async () => {
+    const { browser, claims } = await signIn(house);
+    const silent = await ask(house, { parameters: { prompt: "none" }, scope: "openid" });
+    await redeem(silent, await browser.go(silent.url.href));
+    expect(await alive(claims.sid, "assistant", house.now() + 7100)).toMatchObject({ alive: true });
+    expect(await alive(claims.sid, "assistant", house.now() + 7210)).toEqual({ alive: false });
+  });
+
+  it("ends with signing out, and begins anew with signing in", async () => {
+    const { browser, claims, config, tokens } = await signIn(house);
+    const page = await signOut(browser, {
+      id_token_hint: tokens.id_token ?? "",
+      post_logout_redirect_uri: "http://127.0.0.1:4999/bye",
+      state: "s",
+    });
+    expect(page.left?.href).toBe("http://127.0.0.1:4999/bye?state=s");
+    expect(await alive(claims.sid)).toEqual({ alive: false });
+    expect(house.events.at(-1)).toMatchObject({ type: "signed-out", personId: "alice", agentId: "assistant" });
+    // An offline grant goes on; what it renews does not bring the sign-in back.
+    const renewed = await oidc.refreshTokenGrant(config, tokens.refresh_token ?? "");
+    expect(renewed.claims()?.sid).toBe(claims.sid);
+    expect(await alive(renewed.claims()?.sid)).toEqual({ alive: false });
+    const again = await signIn(house, { browser });
+    expect(again.claims.sid).not.toBe(claims.sid);
+    expect(await alive(again.claims.sid)).toMatchObject({ alive: true });
+  });
+
+  it("ends for all agents of that browser, and no other browser's", async () => {
+    const { browser, claims } = await signIn(house);
+    const other = await signIn(house, { id: "other", browser });
+    const elsewhere = await signIn(house);
+    await signOut(browser);
+    expect(await alive(claims.sid)).toEqual({ alive: false });
+    expect(await alive(other.claims.sid, "other")).toEqual({ alive: false });
+    expect(await alive(elsewhere.claims.sid)).toMatchObject({ alive: true });
+  });
+
+  it("is not ended by a link alone", async () => {
+    const { browser, claims } = await signIn(house);
+    const page = await browser.go(`${house.issuer}/sign-out`);
+    expect(page.html).toContain("Sign out of Acme?");
+    expect(await alive(claims.sid)).toMatchObject({ alive: true });
+  });
+
+  it("ends when somebody else signs in in that browser", async () => {
+    const { browser, claims } = await signIn(house);
+    const asked = await ask(house, { parameters: { prompt: "login" } });
+    const page = await browser.go(asked.url.href);
+    const bob = (
+      await redeem(asked, await browser.submit(page, { email: "bob@acme.example", password: PASSWORD }))
+    ).claims();
+    expect(bob?.sub).toBe("bob");
+    expect(await alive(claims.sid)).toEqual({ alive: false });
+    expect(await alive(bob?.sid)).toMatchObject({ alive: true, personId: "bob" });
+  });
+
+  it("ends when somebody else signed in in another tab meanwhile, and goes on after a page that says so", async () => {
+    const browser = createUserAgent();
+    const first = await ask(house);
+    const left = await browser.go(first.url.href);
+    const tab = createUserAgent();
+    for (const [name, value] of browser.cookies) tab.cookies.set(name, value);
+    const alice = await signIn(house, { browser: tab });
+    for (const [name, value] of tab.cookies) if (name.startsWith("credence_session")) browser.cookies.set(name, value);
+    const page = await browser.submit(left, { email: "bob@acme.example", password: PASSWORD });
+    expect(page.html).toContain("Somebody else is signed in");
+    expect(page.html).not.toContain("<script");
+    const bob = (await redeem(first, await browser.submit(page))).claims();
+    expect(bob?.sub).toBe("bob");
+    expect(await alive(alice.claims.sid)).toEqual({ alive: false });
+  });
+
+  it("lives on when the same person signs in again, without a moment of doubt", async () => {
+    const { browser, claims } = await signIn(house);
+    let doubts = 0;
+    let watching = true;
+    const watch = (async () => {
+      while (watching) {
+        if (!(await alive(claims.sid)).alive) doubts += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    const again = await signIn(house, { browser, parameters: { prompt: "login" } });
+    watching = false;
+    await watch;
+    expect(doubts).toBe(0);
+    expect(again.claims.sid).toBe(claims.sid);
+  });
+
+  it("stays over when a request in flight saves its session after the end", async () => {
+    const { browser, claims } = await signIn(house);
+    const { provider } = house.signIn;
+    const [, cookie = ""] = [...browser.cookies].find(([name]) => /^credence_session(_\d+)?$/.test(name)) ?? [];
+    const inFlight = await provider.Session.find(cookie);
+    await signOut(browser);
+    await inFlight?.save(3600);
+    expect(await provider.Session.find(cookie)).toBeUndefined();
+    inFlight?.resetIdentifier();
+    await inFlight?.save(3600);
+    expect(await alive(claims.sid)).toEqual({ alive: false });
+  });
+});
+
+describe("a revoked grant", () => {
+  it("stays revoked when a request in flight saves it, or a token of it, after the end", async () => {
+    const { tokens } = await signIn(house);
+    const { provider } = house.signIn;
+    const token = await provider.RefreshToken.find(tokens.refresh_token ?? "");
+    const grant = await provider.Grant.find(token?.grantId ?? "");
+    await postToken(house, { grant_type: "refresh_token", refresh_token: tokens.refresh_token ?? "" });
+    await postToken(house, { grant_type: "refresh_token", refresh_token: tokens.refresh_token ?? "" });
+    await grant?.save();
+    await token?.save();
+    expect(await provider.Grant.find(token?.grantId ?? "")).toBeUndefined();
+    expect(await provider.RefreshToken.find(tokens.refresh_token ?? "")).toBeUndefined();
+  });
+});
+
+describe("the sign-out page", () => {
+  it("tells somebody who is signed out already, and leads on without a script", async () => {
+    const { tokens } = await signIn(house);
+    const stranger = createUserAgent();
+    const page = await stranger.go(
+      `${house.issuer}/sign-out?${new URLSearchParams({
+        id_token_hint: tokens.id_token ?? "",
+        post_logout_redirect_uri: "http://127.0.0.1:4999/bye",
+      })}`,
+    );
+    expect(page.html).toContain("You are signed out");
+    expect(page.html).not.toContain("<script");
+    expect((await stranger.submit(page)).left?.href).toBe("http://127.0.0.1:4999/bye");
+  });
+
+  it("does not lead to an address that the agent did not register", async () => {
+    const { browser, tokens, claims } = await signIn(house);
+    const page = await browser.go(
+      `${house.issuer}/sign-out?${new URLSearchParams({
+        id_token_hint: tokens.id_token ?? "",
+        post_logout_redirect_uri: "https://evil.example/",
+      })}`,
+    );
+    expect(page.status).toBe(400);
+    expect(page.html).not.toContain("evil.example");
+    expect(await alive(claims.sid)).toMatchObject({ alive: true });
+  });
+});

@@ -1,0 +1,138 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { agent, PASSWORD, startHouse, type TestHouse } from "../house.testing.ts";
+import { ask } from "../journeys.testing.ts";
+
+const CHROMIUM = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+const SCREENSHOTS = fileURLToPath(new URL("../../../../../test/screenshots/", import.meta.url));
+const here = existsSync(CHROMIUM);
+if (!here && !process.env.CI) {
+  console.warn(
+    `Skipped: there is no browser at ${CHROMIUM}. Get it with: apt-get install chromium (or set CHROMIUM_PATH).`,
+  );
+}
+
+const SCREENS = {
+  desktop: { width: 1280, height: 860 },
+  phone: { width: 390, height: 844 },
+  narrow: { width: 360, height: 640 },
+} as const;
+const SCHEMES = ["light", "dark"] as const;
+
+/** Each page that a person can meet, by how to get there. */
+const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
+  "sign-in": async (page) => page.goto((await ask(house)).url.href),
+  "sign-in-wrong": async (page) => {
+    await page.goto((await ask(house)).url.href);
+    await page.getByLabel("Email").fill("alice@acme.example");
+    await page.getByLabel("Password").fill("not this one");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").waitFor();
+  },
+  "sign-in-long-names": async (page) => page.goto((await ask(house, { id: "long" })).url.href),
+  "error-agent-unknown": async (page) => page.goto((await ask(house, { id: "nobody" })).url.href),
+  "error-expired": (page) => page.goto(`${house.issuer}/sign-in/long-gone`),
+  "sign-out": async (page) => {
+    await signIn(page);
+    await page.goto(`${house.issuer}/sign-out`);
+  },
+  "signed-out": async (page) => {
+    await signIn(page);
+    await page.goto(`${house.issuer}/sign-out`);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("You are signed out").waitFor();
+  },
+  landing: (page) => page.goto(`${house.issuer}/`),
+  "not-found": (page) => page.goto(`${house.issuer}/nothing`),
+};
+
+let house: TestHouse;
+let browser: Browser;
+let callback: Server;
+let callbackUrl: string;
+
+describe.skipIf(!here && !process.env.CI)("the pages, in a browser", () => {
+  beforeAll(async () => {
+    callback = createServer((req, res) => res.end(`arrived at ${req.url}`));
+    await new Promise<void>((resolve) => callback.listen(0, "127.0.0.1", resolve));
+    callbackUrl = `http://127.0.0.1:${(callback.address() as AddressInfo).port}/callback`;
+    const name = "Quarterly Reconciliation and Expense Reporting Assistant (European Subsidiaries)";
+    const redirectUris = ["https://a-very-long-name-of-a-department.reporting.subsidiary.example/oauth/callback"];
+    house = await startHouse({ agents: [agent("long", { name, redirectUris })] });
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    });
+    await mkdir(SCREENSHOTS, { recursive: true });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await house?.stop();
+    callback?.close();
+  });
+
+  describe.each(Object.keys(PAGES))("%s", (name) => {
+    it.each(SCHEMES)("fits every screen in %s, and axe finds nothing", async (scheme) => {
+      const context = await open(scheme);
+      const page = await context.newPage();
+      const complaints = listen(page);
+      await PAGES[name]?.(page);
+      await page.evaluate(() => document.fonts.ready);
+      expect(await page.evaluate(() => document.fonts.check('14px "Inter"'))).toBe(true);
+      for (const [device, viewport] of Object.entries(SCREENS)) {
+        await page.setViewportSize(viewport);
+        await page.screenshot({ path: `${SCREENSHOTS}${name}-${device}-${scheme}.png` });
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect(overflow, device).toBeLessThanOrEqual(0);
+      }
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => ({ id, html: nodes.map((node) => node.html) }))).toEqual([]);
+      expect(complaints).toEqual([]);
+      await context.close();
+    });
+  });
+
+  it("a person signs in by keyboard alone, without script, and arrives at the agent", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    const complaints = listen(page);
+    await page.goto((await ask(house, { redirectUri: callbackUrl })).url.href);
+    await page.keyboard.type("alice@acme.example");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`${callbackUrl}?**`);
+    expect(new URL(page.url()).searchParams.get("code")).toBeTruthy();
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+});
+
+async function signIn(page: Page): Promise<void> {
+  await page.goto((await ask(house, { redirectUri: callbackUrl })).url.href);
+  await page.getByLabel("Email").fill("alice@acme.example");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(`${callbackUrl}?**`);
+}
+
+function open(colorScheme: (typeof SCHEMES)[number]): Promise<BrowserContext> {
+  return browser.newContext({ colorScheme, viewport: SCREENS.desktop, reducedMotion: "reduce" });
+}
+
+/** What the browser itself complains of: blocked by the content security policy, not found. */
+function listen(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    const expected = /status of (4\d\d)/.test(message.text());
+    if (message.type() === "error" && !expected) complaints.push(message.text());
+  });
+  page.on("requestfailed", (request) => complaints.push(`${request.url()} ${request.failure()?.errorText}`));
+  return complaints;
+}
