@@ -1,7 +1,39 @@
-/** The command on its own; what it does with an IdP and an MCP server is shown by the journeys in test/. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { expect, it } from "vitest";
+import { APP_CLIENT } from "../../../packages/client/src/testing/app.testing.ts";
+import { IDP_CLIENT } from "../../../packages/client/src/testing/idp.testing.ts";
+import { startWorld, walk } from "../../../packages/client/src/testing/world.testing.ts";
+import { callTool, connect, createAssistant, signIn, signOut } from "./assistant.ts";
+
+it("the assistant signs a person in, calls a tool for them, and signs them out", async () => {
+  const world = await startWorld();
+  const handler = createMcpHandler(() => {
+    const server = new McpServer({ name: "ledger", version: "1.0.0" });
+    server.registerTool("list_entries", { description: "Lists the entries" }, async () => ({
+      content: [{ type: "text", text: "one entry" }],
+    }));
+    return server;
+  });
+  world.app.serve = (request) => handler.fetch(request);
+  const agent = createAssistant({
+    idp: world.idp.issuer,
+    idpClient: { id: IDP_CLIENT.clientId, secret: IDP_CLIENT.clientSecret },
+    app: world.app.issuer,
+    appClient: { id: APP_CLIENT.clientId, secret: APP_CLIENT.clientSecret },
+    development: true,
+  });
+  const session = await signIn(agent, async (url) => fetch(await walk(url)));
+  const client = await connect(session, world.app.resource);
+  expect(await callTool(client, "list_entries")).toBe("one entry");
+  await expect(callTool(client, "no_such_tool")).rejects.toThrow("no_such_tool");
+  await client.close();
+  const opened: string[] = [];
+  await signOut(session, (url) => opened.push(url));
+  expect(opened[0]).toContain(`${world.idp.issuer}/signed-out?`);
+  await world.close();
+});
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 

@@ -42,7 +42,7 @@ export type UserAgent = (url: string) => unknown;
 export function signIn(
   agent: Agent,
   open?: UserAgent,
-  again: { readonly maxAge?: number; readonly acrValues?: string } = {},
+  again: { readonly maxAge?: number | undefined; readonly acrValues?: string | undefined } = {},
 ): Promise<Session> {
   return signInWithBrowser(agent, { ...again, ...(open ? { open } : {}) });
 }

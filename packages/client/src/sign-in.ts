@@ -39,15 +39,15 @@ export interface SignInOptions {
   /** Where the IdP sends the person back to, registered there; without a query. */
   readonly redirectUri: string;
   /** `openid offline_access` by default. */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   /** Seconds that the person's authentication may be old at the most: the `maxAge` of an error, for a step-up. */
-  readonly maxAge?: number;
+  readonly maxAge?: number | undefined;
   /** Ways to authenticate, divided by spaces: the `acrValues` of an error, for a step-up. */
-  readonly acrValues?: string;
+  readonly acrValues?: string | undefined;
   /** Who is expected to sign in. */
-  readonly loginHint?: string;
+  readonly loginHint?: string | undefined;
   /** OpenID Connect's `prompt`. */
-  readonly prompt?: string;
+  readonly prompt?: string | undefined;
 }
 
 /** What the answer of a sign-in is checked with. Plain data, bound to one browser: keep it in that browser's session. */

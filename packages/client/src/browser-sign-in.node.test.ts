@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { signInWithBrowser } from "./browser-sign-in.ts";
+import { signInWithBrowser } from "./browser-sign-in.node.ts";
 import { failure, startWorld, type World, walk } from "./testing/world.testing.ts";
 
 let world: World;
