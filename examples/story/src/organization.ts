@@ -1,16 +1,5 @@
 /** The organization that the story is told about: two agents, one app, one connection. Secrets are new at every run. */
 
-/** Secrets of one run. */
-export interface Secrets {
-  readonly password: string;
-  readonly passwordHash: string;
-  /** The assistant's at the IdP, and at ledger; the crawler's at the IdP, and at ledger. */
-  readonly assistant: string;
-  readonly assistantAtLedger: string;
-  readonly crawler: string;
-  readonly crawlerAtLedger: string;
-}
-
 /** Where things are. */
 export interface Places {
   readonly idp: string;
@@ -18,11 +7,11 @@ export interface Places {
 }
 
 /** The organization file of the story: what an admin keeps under version control. */
-export function organizationFile({ idp, ledger }: Places, secrets: Pick<Secrets, "passwordHash">): string {
+export function organizationFile({ idp, ledger }: Places, alice: { readonly passwordHash: string }): string {
   return `# The organization of the story. The IdP reads it at its first start; \`credence plan\` and \`apply\` change it later.
 name: Acme
 people:
-  - { id: alice, email: alice@acme.example, name: Alice, groups: [finance], password_hash: "${secrets.passwordHash}" }
+  - { id: alice, email: alice@acme.example, name: Alice, groups: [finance], password_hash: "${alice.passwordHash}" }
 agents:
   - id: assistant
     name: Assistant
