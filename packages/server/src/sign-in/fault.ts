@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 /** Something that a person was shown an error page for. For the operator's log; the page gives the reference alone. */
 export interface Fault {
@@ -10,7 +10,16 @@ export interface Fault {
 
 /** A fresh reference: short enough to be read out on the phone, 50 bits. */
 export function newReference(): string {
-  const letters = [...randomBytes(10)].map((byte) => ALPHABET[byte % ALPHABET.length]).join("");
+  return spell(randomBytes(10));
+}
+
+/** The reference of something that has an id: always the same, and of no use for anything but naming it. */
+export function referenceOf(id: string): string {
+  return spell(createHash("sha256").update("credence reference v1\0").update(id).digest());
+}
+
+function spell(bytes: Uint8Array): string {
+  const letters = [...bytes.subarray(0, 10)].map((byte) => ALPHABET[byte % ALPHABET.length]).join("");
   return `${letters.slice(0, 5)}-${letters.slice(5)}`;
 }
 

@@ -2,11 +2,11 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { errors, type Provider } from "oidc-provider";
-import { type ArtifactPorts, hashed } from "../artifacts.ts";
+import type { ArtifactPorts } from "../artifacts.ts";
 import { basePath, PASSWORD_SIGN_IN, PATHS } from "../configuration.ts";
 import type { CheckCredentials } from "../credentials.ts";
 import { endSession } from "../endings.ts";
-import { newReference, type Report } from "../fault.ts";
+import { newReference, type Report, referenceOf } from "../fault.ts";
 import type { SignInStore } from "../provider.ts";
 import type { Assets } from "./assets.ts";
 import { errorPage, errorWords } from "./error-page.ts";
@@ -56,7 +56,7 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
     const action = `${base}${PATHS.signIn}/${interaction.uid}`;
     const view = { action, agent: agent.name, redirectUri: String(redirectUri), email, problem };
     const retry: Record<string, string> = problem?.kind === "wait" ? { "retry-after": String(problem.wait) } : {};
-    const reference = referenceOf(interaction);
+    const reference = referenceOf(interaction.uid);
     return show(c, formStatus(problem), (house) => signInPage(house, { ...view, reference }), retry);
   };
 
@@ -99,7 +99,7 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
       email,
       password: form.get("password") ?? "",
       agentId,
-      reference: referenceOf(interaction),
+      reference: referenceOf(interaction.uid),
       source,
     });
     if (!outcome.ok) {
@@ -123,11 +123,6 @@ export function createPages(ports: PagesPorts): Hono<{ Bindings: HttpBindings }>
       : refuse(c, 500, "server_error", error),
   );
   return app;
-}
-
-/** Names a sign-in to those who look at the record; nothing can be done with it. */
-function referenceOf({ uid }: Interaction): string {
-  return hashed(uid).slice(0, 8);
 }
 
 type Status = 200 | 400 | 403 | 404 | 413 | 422 | 429 | 500;

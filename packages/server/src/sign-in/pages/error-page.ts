@@ -30,7 +30,7 @@ export function errorPage(house: House, view: ErrorView): Page {
     foot: html`<p>${
       house.support === undefined
         ? html`If you ask for help, give the reference.`
-        : html`Help: ${supportLink(house.support)}. Give the reference.`
+        : html`Help: <span class="whole">${supportLink(house.support)}.</span> Give the reference.`
     }</p>`,
   };
 }

@@ -106,7 +106,7 @@ export function supportLink(support: string): Html {
 /** What to do when something looks wrong. */
 export function reportLine(house: House, reference: string): Html {
   const whom = house.support === undefined ? html`your IT team` : supportLink(house.support);
-  return html`<p>Does something look wrong? Stop here and tell ${whom}, with the reference <span class="id">${reference}</span>.</p>`;
+  return html`<p>Does something look wrong? Stop here and tell <span class="whole">${whom},</span> with the reference <span class="id">${reference}</span>.</p>`;
 }
 
 /** The warning sign beside a notice. */

@@ -23,6 +23,7 @@ const SCREENS = {
   phone: { width: 390, height: 844 },
   narrow: { width: 360, height: 640 },
 } as const;
+const LONG = "https://a-very-long-name-of-a-department.reporting.subsidiary.example/oauth/callback";
 const SCHEMES = ["light", "dark"] as const;
 
 /** Each page that a person can meet, by how to get there. */
@@ -35,7 +36,7 @@ const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("alert").waitFor();
   },
-  "sign-in-long-names": async (page) => page.goto((await ask(house, { id: "long" })).url.href),
+  "sign-in-long-names": async (page) => page.goto((await ask(house, { id: "long", redirectUri: LONG })).url.href),
   "error-agent-unknown": async (page) => page.goto((await ask(house, { id: "nobody" })).url.href),
   "error-expired": (page) => page.goto(`${house.issuer}/sign-in/long-gone`),
   "sign-out": async (page) => {
@@ -63,8 +64,7 @@ describe.skipIf(!here && !process.env.CI)("the pages, in a browser", () => {
     await new Promise<void>((resolve) => callback.listen(0, "127.0.0.1", resolve));
     callbackUrl = `http://127.0.0.1:${(callback.address() as AddressInfo).port}/callback`;
     const name = "Quarterly Reconciliation and Expense Reporting Assistant (European Subsidiaries)";
-    const redirectUris = ["https://a-very-long-name-of-a-department.reporting.subsidiary.example/oauth/callback"];
-    house = await startHouse({ agents: [agent("long", { name, redirectUris })] });
+    house = await startHouse({ agents: [agent("long", { name, redirectUris: [LONG] })] });
     browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],

@@ -27,7 +27,7 @@ export function signInPage(house: House, view: SignInView): Page {
     title: view.problem === undefined ? "Sign in" : "Sign in: not yet",
     ...(source === undefined ? {} : { formAction: [source] }),
     body: html`<h1 class="title" id="title">Sign in</h1>
-<p class="asks"><strong>${view.agent}</strong> asks who you are. You then return to ${returnPlace(view.redirectUri)}.</p>
+<p class="asks"><strong>${view.agent}</strong> asks who you are. You then return to <span class="whole">${returnPlace(view.redirectUri)}.</span></p>
 <hr class="rule">
 ${view.problem === undefined ? "" : notice(view.problem)}
 <form method="post" action="${view.action}">

@@ -27,9 +27,9 @@ export const styles = `
     --ink-quiet: #a9a698;
     --rule: #2b303b;
     --outline: #7b7f88;
-    --seal: #d0685e;
-    --seal-pressed: #dd7b71;
-    --on-seal: #14100f;
+    --seal: #b9473e;
+    --seal-pressed: #a73b33;
+    --on-seal: #fffaf5;
     --caution: #f0c67a;
     --caution-ground: #2e2616;
     --focus: #9dbdf5;
@@ -47,7 +47,6 @@ body {
   background: var(--ground);
   color: var(--ink);
   font: 400 14px/22px "Inter", system-ui, -apple-system, "Segoe UI", sans-serif;
-  font-feature-settings: "cv05", "ss03", "tnum";
   -webkit-font-smoothing: antialiased;
 }
 h1, h2, p, dl, dd, ul { margin: 0; padding: 0; }
@@ -70,6 +69,7 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 .organization { text-align: center; font-weight: 600; letter-spacing: 0.01em; margin-bottom: 20px; }
 .title { text-align: center; }
 .asks { text-align: center; color: var(--ink-quiet); margin-top: 8px; }
+.asks, .foot p { text-wrap: balance; }
 .asks strong { color: var(--ink); }
 .rule { border: 0; border-top: 1px solid var(--rule); margin: 24px 0; }
 
@@ -107,7 +107,7 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 
 .foot { color: var(--ink-quiet); font-size: 13px; line-height: 20px; margin-top: 24px; display: grid; gap: 8px; padding: 0 8px; text-align: center; }
 .foot strong { color: var(--ink); }
-.foot a { display: inline-block; max-width: 100%; }
+.whole { display: inline-block; max-width: 100%; }
 .colophon { padding: 16px; text-align: center; font-size: 12px; line-height: 16px; color: var(--ink-quiet); }
 
 @media (max-width: 480px) {

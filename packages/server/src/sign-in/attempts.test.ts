@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { type Attempts, createAttempts } from "./attempts.ts";
+
+const NOW = 1_800_000_000;
+
+/** Fails as often as it may, at one moment; says how often that was. */
+function failUntilWait(attempts: Attempts, email: string, source: string, now = NOW): number {
+  let tries = 0;
+  while (attempts.begin(email, source, now).wait === 0) tries += 1;
+  return tries;
+}
+
+describe("guessing at passwords", () => {
+  it("is free five times, many at once included, and then slower and slower", () => {
+    const attempts = createAttempts();
+    expect(failUntilWait(attempts, "a@x", "1.1.1.1")).toBe(5);
+    const waits = [];
+    let now = NOW;
+    for (let i = 0; i < 12; i++) {
+      const { wait } = attempts.begin("a@x", "1.1.1.1", now);
+      waits.push(wait);
+      now += wait;
+      attempts.begin("a@x", "1.1.1.1", now);
+    }
+    expect(waits.slice(0, 5)).toEqual([1, 2, 4, 8, 16]);
+    expect(waits.at(-1)).toBe(900);
+  });
+
+  it("is forgotten after a quiet while, and after a right password", () => {
+    const attempts = createAttempts();
+    failUntilWait(attempts, "a@x", "1.1.1.1");
+    expect(failUntilWait(attempts, "a@x", "1.1.1.1", NOW + 901)).toBe(5);
+    const right = attempts.begin("a@x", "1.1.1.1", NOW + 910);
+    if ("succeeded" in right) right.succeeded();
+    expect(failUntilWait(attempts, "a@x", "1.1.1.1", NOW + 911)).toBe(5);
+  });
+
+  it("at one account from everywhere makes its owner wait a minute at most", () => {
+    const attempts = createAttempts();
+    for (let i = 0; i < 1000; i++) attempts.begin("a@x", `10.0.${i >> 8}.${i & 255}`, NOW + i * 61);
+    expect(attempts.begin("a@x", "192.0.2.1", NOW + 999 * 61).wait).toBeLessThanOrEqual(60);
+    expect(attempts.begin("a@x", "192.0.2.1", NOW + 999 * 61).wait).toBeGreaterThan(0);
+  });
+
+  it("at many accounts from one address makes that address wait, and no other", () => {
+    const attempts = createAttempts();
+    let tries = 0;
+    while (attempts.begin(`${tries}@x`, "1.1.1.1", NOW).wait === 0) tries += 1;
+    expect(tries).toBe(50);
+    expect(attempts.begin("new@x", "2.2.2.2", NOW).wait).toBe(0);
+  });
+
+  it("counts an email once, however it is written", () => {
+    const attempts = createAttempts();
+    failUntilWait(attempts, "Alice@X", "1.1.1.1");
+    expect(attempts.begin("alice@x", "1.1.1.1", NOW).wait).toBeGreaterThan(0);
+  });
+});
+
+describe("right passwords", () => {
+  it("from one office do not slow each other down", () => {
+    const attempts = createAttempts();
+    for (let i = 0; i < 500; i++) {
+      const attempt = attempts.begin(`${i}@x`, "1.1.1.1", NOW);
+      expect(attempt.wait).toBe(0);
+      if ("succeeded" in attempt) attempt.succeeded();
+    }
+  });
+});

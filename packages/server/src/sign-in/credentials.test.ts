@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { createCredentialCheck } from "./credentials.ts";
+import type { SignInEvent } from "./events.ts";
+import { PASSWORD, person } from "./house.testing.ts";
+import { hashPassword } from "./password.ts";
+
+const typed = { email: "alice@acme.example", password: PASSWORD, agentId: "assistant", reference: "R", source: "::1" };
+
+async function check(over: { record?: (event: SignInEvent) => Promise<void> } = {}) {
+  const alice = person("alice", { passwordHash: await hashPassword(PASSWORD) });
+  const events: SignInEvent[] = [];
+  const store = { personByEmail: async (email: string) => (email === alice.email ? alice : undefined) };
+  const record = over.record ?? (async (event) => void events.push(event));
+  return { events, run: createCredentialCheck({ store, record, now: () => 1_800_000_000 }) };
+}
+
+describe("what a person types", () => {
+  it("is who they are, with spaces around the email too", async () => {
+    const { run } = await check();
+    expect(await run({ ...typed, email: "  alice@acme.example " })).toMatchObject({
+      ok: true,
+      person: { id: "alice" },
+    });
+  });
+
+  it("signs nobody in when that can not be put on record", async () => {
+    const { run } = await check({ record: () => Promise.reject(new Error("the disk is full")) });
+    await expect(run(typed)).rejects.toThrow("the disk is full");
+  });
+
+  it("waits when too much is checked already, and is on record", async () => {
+    const { run, events } = await check();
+    const many = Array.from({ length: 49 }, (_, i) =>
+      run({ ...typed, email: `${i}@acme.example`, source: `10.0.0.${i}` }),
+    );
+    const more = Array.from({ length: 20 }, (_, i) =>
+      run({ ...typed, email: `m${i}@acme.example`, source: `10.0.1.${i}` }),
+    );
+    const outcomes = await Promise.all([...many, ...more]);
+    expect(outcomes.filter((one) => !one.ok && one.why === "wait")).toHaveLength(69 - 52);
+    expect(events.filter((one) => one.type === "sign-in-failed" && one.why === "busy")).toHaveLength(69 - 52);
+  });
+});
