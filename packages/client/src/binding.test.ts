@@ -1,4 +1,5 @@
 /** Answers are held against the question: each case is a mistake that a peer has shipped. */
+import { decodeJws, generateSigningKey, importSigner, jwksKeys } from "@credence/protocol/jws";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { APP_CLIENT } from "./testing/app.testing.ts";
 import { json, startServer } from "./testing/http.testing.ts";
@@ -146,6 +147,30 @@ describe("credentials stay with their issuer when", () => {
     expect(error).toMatchObject({ code: "fetch_refused", reason: "redirect", leg: "redemption" });
     expect([evil.seen.length, world.app.counts.redeem]).toEqual([0, 1]);
     await evil.close();
+  });
+
+  it("its own caller names a server that the agent has none for: not even metadata is asked of it", async () => {
+    const evil = await startServer(() => json({ issuer: evil.origin, token_endpoint: `${evil.origin}/token` }));
+    const session = await world.session();
+    const error = await failure(session.token({ resource: world.app.resource, audience: evil.origin }));
+    expect(error).toMatchObject({ code: "configuration", reason: "app-unknown" });
+    expect([evil.seen.length, world.idp.counts.exchange]).toEqual([0, 0]);
+    await evil.close();
+  });
+
+  it("it is a key: the assertion is for the issuer alone, and new for every request", async () => {
+    const { privateJwk, publicJwk } = await generateSigningKey("EdDSA");
+    world.app.credential = { method: "private_key_jwt", keys: jwksKeys({ keys: [publicJwk] }) };
+    const signer = await importSigner(privateJwk);
+    const client = { method: "private_key_jwt", clientId: APP_CLIENT.clientId, signer } as const;
+    const session = await world.session({ apps: async () => client });
+    const audience = world.app.issuer;
+    await session.token({ resource: world.app.resource, audience, scope: "ledger.read" });
+    await session.token({ resource: world.app.resource, audience, scope: "ledger.write" });
+    const sent = world.app.as.seen.filter(({ method }) => method === "POST");
+    const assertions = sent.map(({ body }) => decodeJws(new URLSearchParams(body).get("client_assertion") ?? ""));
+    expect(assertions.map((jws) => jws?.payload.aud)).toEqual([audience, audience]);
+    expect(new Set(assertions.map((jws) => jws?.payload.jti)).size).toBe(2);
   });
 
   it("a second app of the agent is served by a second server", async () => {

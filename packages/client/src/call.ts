@@ -1,3 +1,4 @@
+import { CredenceError } from "@credence/protocol";
 import { checkUrl } from "@credence/protocol/fetch";
 import { AgentError, placed, placeError, type Where } from "./errors.ts";
 import type { IdJagRequest } from "./exchange.ts";
@@ -37,7 +38,8 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
         announce(context, call, 401, challenge);
         const wanted = await wantedRoute(routes, call, challenge, route);
         if (wanted === undefined) return response;
-        route = wanted;
+        // A scope that was found too narrow for this call stays so, whatever the challenge names by rote.
+        route = widened && route?.scope ? { ...wanted, scope: route.scope } : wanted;
         token = await untilAborted(tokens.token(route, token?.accessToken), call.signal);
         renewed = true;
       } else {
@@ -49,6 +51,8 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
         route = { ...route, scope: challenge.scope };
         token = await untilAborted(tokens.token(route), call.signal);
         widened = true;
+        // The wider token may be one that was kept: it has its own right to be replaced once.
+        renewed = false;
       }
       await discard(response);
       if (!call.repeatable) throw notRepeatable(call);
@@ -83,9 +87,9 @@ function prepare(context: AgentContext, input: string | URL | Request, init: Req
     async send(token) {
       const sent = new Headers(headers);
       if (token) sent.set("authorization", `Bearer ${token.accessToken}`);
-      const response = await attempt(where, signal, () =>
-        context.fetch(input, { ...init, headers: sent, redirect: "manual" }),
-      );
+      // Called bare: the platform's fetch insists on its own `this`.
+      const { fetch } = context;
+      const response = await attempt(where, signal, () => fetch(input, { ...init, headers: sent, redirect: "manual" }));
       // A redirect could carry the token to another origin, or the person's data to another place: the caller's choice.
       if (redirect !== "manual" && isRedirect(response)) {
         await discard(response);
@@ -109,7 +113,14 @@ async function attempt(
   } catch (cause) {
     // The caller's own abort comes back as the caller gave it.
     if (signal?.aborted) throw signal.reason;
-    throw placeError(cause, where);
+    const refusal = cause instanceof Error && cause.cause instanceof CredenceError ? cause.cause : cause;
+    if (refusal instanceof CredenceError) throw placeError(refusal, where);
+    throw new AgentError(`The call failed: ${where.party} could not be reached.`, {
+      ...where,
+      code: "network",
+      reason: "unreachable",
+      cause,
+    });
   }
 }
 

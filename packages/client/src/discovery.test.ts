@@ -85,6 +85,14 @@ describe("a server's metadata", () => {
     expect((await one.authorizationServer(server.origin)).issuer).toBe(server.origin);
   });
 
+  it("that was wrong is asked for again", async () => {
+    const one = discovery();
+    documents["/.well-known/oauth-authorization-server"] = as("https://other.example");
+    expect(await failure(one.authorizationServer(server.origin))).toMatchObject({ reason: "metadata-issuer" });
+    documents["/.well-known/oauth-authorization-server"] = as(server.origin);
+    expect((await one.authorizationServer(server.origin)).issuer).toBe(server.origin);
+  });
+
   it("of a server that is busy is not looked for elsewhere", async () => {
     server.handler = () => json({}, 503);
     expect(await failure(discovery().authorizationServer(server.origin))).toMatchObject({

@@ -24,7 +24,7 @@ export interface Discovery {
 }
 
 /** Seconds for which a document is believed; documents that are kept at the most. */
-const LIMITS = { lifetime: 300, documents: 200 };
+const LIMITS = { lifetime: 300, documents: 100 };
 
 /** Makes the discovery of one agent. */
 export function createDiscovery(fetch: GuardedFetch, now: () => number): Discovery {
@@ -41,14 +41,25 @@ export function createDiscovery(fetch: GuardedFetch, now: () => number): Discove
     });
   }
 
+  /** A document that does not do is not kept: it may be mended any moment. */
+  function read<T>(key: string, parse: () => T): T {
+    try {
+      return parse();
+    } catch (cause) {
+      documents.delete(key);
+      throw cause;
+    }
+  }
+
   async function server(issuer: string, order: "oauth" | "oidc"): Promise<AuthorizationServerMetadata> {
     const where: Where = { leg: "discovery", party: issuer };
     return placed(where, async () => {
       const urls = authorizationServerMetadataUrls(issuer);
       const ordered = order === "oidc" ? [...urls].reverse() : urls;
-      const value = await first(`${order} ${issuer}`, ordered, where, "its metadata");
+      const key = `${order} ${issuer}`;
+      const value = await first(key, ordered, where, "its metadata");
       // RFC 8414 §3.3: metadata that names another issuer must not be used.
-      return parseAuthorizationServerMetadata(value, issuer);
+      return read(key, () => parseAuthorizationServerMetadata(value, issuer));
     });
   }
 
@@ -59,8 +70,9 @@ export function createDiscovery(fetch: GuardedFetch, now: () => number): Discove
       const where: Where = { leg: "discovery", party: new URL(url).origin };
       return placed(where, async () => {
         const urls = metadataUrl === undefined ? protectedResourceMetadataUrls(url) : [metadataUrl];
-        const value = await first(`resource ${urls[0]}`, urls, where, "which authorization server it trusts");
-        return parseProtectedResourceMetadata(value, url);
+        const key = `resource ${urls[0]}`;
+        const value = await first(key, urls, where, "which authorization server it trusts");
+        return read(key, () => parseProtectedResourceMetadata(value, url));
       });
     },
   };

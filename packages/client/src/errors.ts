@@ -118,7 +118,7 @@ export function errorOfBody(
   const said = error ?? `HTTP status ${status}`;
   const message = [
     `${capital(LEG_NAMES[where.leg])} was refused by ${where.party}: ${said}${description ? ` (${description})` : ""}.`,
-    ADVICE[code],
+    where.leg === "sign-in" ? "Begin the sign-in again." : ADVICE[code],
   ];
   return new AgentError(message.filter(Boolean).join(" "), {
     ...where,
@@ -179,8 +179,8 @@ export function placeError(cause: unknown, where: Where): AgentError {
   const what = known?.message ?? "something unexpected happened";
   return new AgentError(`${capital(LEG_NAMES[where.leg])} with ${where.party} failed: ${what}`, {
     ...where,
-    code: known?.code ?? "network",
-    ...(known?.reason === undefined ? {} : { reason: known.reason }),
+    code: known?.code ?? "response_invalid",
+    ...(known && known.reason === undefined ? {} : { reason: known?.reason ?? "unexpected" }),
     ...(known?.status === undefined ? {} : { status: known.status }),
     ...(known?.decisionId === undefined ? {} : { decisionId: known.decisionId }),
     cause,

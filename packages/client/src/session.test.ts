@@ -127,6 +127,19 @@ describe("an access token", () => {
     });
   });
 
+  it("is not to be had for what is no URL", async () => {
+    const session = await world.session();
+    const error = await failure(session.token({ resource: "ledger" }));
+    expect(error).toMatchObject({ code: "configuration", reason: "resource-malformed" });
+  });
+
+  it("is found by the challenge of a GET when no well-known place tells", async () => {
+    const session = await world.session();
+    const { resource, scope } = await session.token({ resource: `${world.url}?month=3` });
+    expect([resource, scope]).toEqual([world.app.resource, "ledger.read"]);
+    expect(bearers().every((sent) => sent === null)).toBe(true);
+  });
+
   it("is had without discovery when the audience is given", async () => {
     const session = await world.session();
     await session.token({ resource: world.app.resource, audience: world.app.issuer, scope: "ledger.read" });
@@ -174,6 +187,16 @@ describe("the scope", () => {
     const session = await world.session();
     const error = await failure(session.fetch(world.url, { method: "POST", body: "x" }));
     expect(error).toMatchObject({ code: "access_denied", leg: "exchange" });
+  });
+
+  it("that grew is kept for the call even when the wider token has to be replaced", async () => {
+    world.app.needs = ({ method }) => (method === "POST" ? "ledger.write" : "ledger.read");
+    const session = await world.session();
+    await session.fetch(world.url, { method: "POST", body: "x" });
+    world.app.issued.clear();
+    expect((await session.fetch(world.url, { method: "POST", body: "x" })).status).toBe(200);
+    expect(asked()).toBe("ledger.write");
+    expect(world.idp.counts.exchange).toBe(4);
   });
 
   it("that is still not enough ends the call, with what it needs", async () => {
@@ -277,7 +300,11 @@ describe("a call", () => {
   it("to a server that is not there says so", async () => {
     const session = await world.session();
     await world.app.api.close();
-    expect(await failure(session.fetch(world.url))).toMatchObject({ code: "network", leg: "call" });
+    expect(await failure(session.fetch(world.url))).toMatchObject({
+      code: "network",
+      reason: "unreachable",
+      leg: "call",
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ClientIdentity } from "@credence/protocol/client-auth";
 import { createFetch, type SessionFetch, tokenForChallenge } from "./call.ts";
-import { placed } from "./errors.ts";
+import { AgentError, placed } from "./errors.ts";
 import type { IdJag, IdJagRequest } from "./exchange.ts";
 import { untilAborted } from "./flight.ts";
 import { createIdentity, type SaveSignIn } from "./identity.ts";
@@ -96,12 +96,15 @@ export function createSession(context: AgentContext, signIn: SignIn, save?: Save
     return { ...known, ...asked };
   }
 
+  const call = createFetch(context, routes, tokens);
   return {
-    fetch: createFetch(context, routes, tokens),
+    async fetch(input, init) {
+      identity.assertAlive();
+      return call(input, init);
+    },
     async token(request) {
       identity.assertAlive();
-      const party = URL.canParse(request.resource) ? new URL(request.resource).origin : "the agent itself";
-      return placed({ leg: "discovery", party }, async () => {
+      return placed({ leg: "discovery", party: partyOf(request.resource) }, async () => {
         const route = await untilAborted(routeOf(request), request.signal);
         return untilAborted(tokens.token(route), request.signal);
       });
@@ -122,4 +125,14 @@ export function createSession(context: AgentContext, signIn: SignIn, save?: Save
       return ending;
     },
   };
+}
+
+function partyOf(resource: string): string {
+  if (URL.canParse(resource)) return new URL(resource).origin;
+  throw new AgentError("The resource is not an absolute URL.", {
+    leg: "discovery",
+    party: "the agent itself",
+    code: "configuration",
+    reason: "resource-malformed",
+  });
 }

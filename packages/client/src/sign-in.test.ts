@@ -206,6 +206,7 @@ describe("signing out", () => {
     const calls = world.app.api.seen.length;
     for (const attempt of [
       () => session.fetch(world.url),
+      () => session.fetch(`${world.idp.issuer}/open-to-all`),
       () => session.token(call()),
       () => session.idJag({ ...call() }),
       async () => session.signIn(),

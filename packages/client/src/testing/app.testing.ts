@@ -1,6 +1,6 @@
 /** A small app: a resource, and on another origin its authorization server that redeems ID-JAGs. */
 import { parseForm } from "@credence/protocol";
-import { authenticateClient, readClientAuth } from "@credence/protocol/client-auth";
+import { authenticateClient, type ClientCredential, readClientAuth } from "@credence/protocol/client-auth";
 import { decodeIdJag, verifyIdJag } from "@credence/protocol/id-jag";
 import { jwksKeys } from "@credence/protocol/jws";
 import { parseJwtBearerRequest } from "@credence/protocol/jwt-bearer";
@@ -30,6 +30,8 @@ export interface TestApp {
   readonly api: TestServer;
   readonly issued: Map<string, Issued>;
   readonly counts: { redeem: number };
+  /** How the client is registered here. */
+  credential: ClientCredential;
   /** Seconds. */
   tokenLifetime: number;
   /** Members that replace those of the authorization server's metadata. */
@@ -86,9 +88,7 @@ export async function startApp(clock: TestClock, idp: TestIdp): Promise<TestApp>
     if (!presented.ok) return json({ error: "invalid_client" }, 401);
     const client = await authenticateClient(presented.value, {
       find: async (clientId) =>
-        clientId === APP_CLIENT.clientId
-          ? { client: { clientId }, credential: { method: APP_CLIENT.method, secret: APP_CLIENT.clientSecret } }
-          : undefined,
+        clientId === APP_CLIENT.clientId ? { client: { clientId }, credential: app.credential } : undefined,
       issuer: as.origin,
       now: clock.seconds,
       markUsed: async () => "first",
@@ -141,6 +141,7 @@ export async function startApp(clock: TestClock, idp: TestIdp): Promise<TestApp>
     api,
     issued: new Map(),
     counts: { redeem: 0 },
+    credential: { method: APP_CLIENT.method, secret: APP_CLIENT.clientSecret },
     tokenLifetime: 300,
     asMetadata: {},
     resourceMetadata: {},
