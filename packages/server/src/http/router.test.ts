@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startHouse, type TestHouse } from "../sign-in/house.testing.ts";
 
@@ -51,5 +52,55 @@ describe("below the issuer", () => {
       expect(headers.get("x-frame-options")).toBe("DENY");
       expect(headers.get("referrer-policy")).toBe("no-referrer");
     }
+  });
+});
+
+describe("what a client says of the host", () => {
+  /** Asks as nobody's browser would: with a host of its own choice. */
+  function ask(port: number, path: string, headers: Record<string, string>) {
+    return new Promise<{ text: string; cookies: readonly string[]; transport: unknown }>((resolve, reject) => {
+      const req = request({ host: "127.0.0.1", port, path, headers }, async (res) => {
+        const text = (await res.toArray()).join("");
+        const cookies = res.headers["set-cookie"] ?? [];
+        resolve({ text, cookies, transport: res.headers["strict-transport-security"] });
+      });
+      req.on("error", reject).end();
+    });
+  }
+
+  const lies = {
+    host: "evil.example",
+    "x-forwarded-host": "evil.example",
+    "x-forwarded-proto": "http",
+    forwarded: "host=evil.example;proto=http",
+  };
+
+  it("is not believed", async () => {
+    const { text } = await ask(house.listener.port, "/.well-known/openid-configuration", lies);
+    expect(text).not.toContain("evil.example");
+    expect(JSON.parse(text).token_endpoint).toBe(`${house.issuer}/token`);
+  });
+
+  it("is not believed behind TLS either, where cookies are for TLS alone", async () => {
+    const issuer = "https://idp.acme.example";
+    const behindTls = await startHouse({ issuer });
+    const { port } = behindTls.listener;
+    const metadata = await ask(port, "/.well-known/openid-configuration", lies);
+    expect(metadata.text).not.toContain("evil.example");
+    expect(JSON.parse(metadata.text)).toMatchObject({ issuer, authorization_endpoint: `${issuer}/authorize` });
+    expect(metadata.transport).toContain("max-age=");
+    const query = new URLSearchParams({
+      client_id: "assistant",
+      redirect_uri: "http://127.0.0.1:4999/callback",
+      response_type: "code",
+      scope: "openid",
+      code_challenge: "x".repeat(43),
+      code_challenge_method: "S256",
+    });
+    const { cookies } = await ask(port, `/authorize?${query}`, lies);
+    expect(cookies.length).toBeGreaterThan(0);
+    for (const cookie of cookies) expect(cookie).toMatch(/; secure.*; httponly/i);
+    for (const cookie of cookies) expect(cookie).toMatch(/samesite=lax/i);
+    await behindTls.stop();
   });
 });

@@ -60,7 +60,13 @@ export function person(id: string, over: Partial<Person> = {}): Person {
 
 /** Starts the house: Alice and Bob, agents by each way of authentication. */
 export async function startHouse(
-  options: { path?: string; lifetimes?: Partial<Lifetimes>; exchange?: Exchange; agents?: readonly Agent[] } = {},
+  options: {
+    path?: string;
+    issuer?: string;
+    lifetimes?: Partial<Lifetimes>;
+    exchange?: Exchange;
+    agents?: readonly Agent[];
+  } = {},
 ): Promise<TestHouse> {
   const directory = await mkdtemp(join(tmpdir(), "credence-sign-in-"));
   const storeFile = join(directory, "credence.db");
@@ -101,7 +107,7 @@ export async function startHouse(
   // The issuer names the port, so the port is taken first.
   let handler: Parameters<typeof listen>[0]["handler"] = () => undefined;
   const listener = await listen({ host: "127.0.0.1", port: 0, handler: (req, res) => handler(req, res), graceMs: 100 });
-  const issuer = `${listener.url}${options.path ?? ""}`;
+  const issuer = options.issuer ?? `${listener.url}${options.path ?? ""}`;
   const signIn = createSignIn({
     issuer,
     store,

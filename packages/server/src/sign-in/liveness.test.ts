@@ -1,5 +1,7 @@
 import * as oidc from "openid-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hashed } from "./artifacts.ts";
+import { endGrant } from "./endings.ts";
 import { agent, PASSWORD, startHouse, type TestHouse } from "./house.testing.ts";
 import { ask, postToken, redeem, signIn } from "./journeys.testing.ts";
 import { createUserAgent, type UserAgent } from "./user-agent.testing.ts";
@@ -148,6 +150,31 @@ describe("the sign-in behind an ID token", () => {
 });
 
 describe("a revoked grant", () => {
+  it("is revoked by the one who lost, though nobody saw the token as used; what the winner then saves is dead", async () => {
+    const { tokens } = await signIn(house);
+    const { provider } = house.signIn;
+    const [winner, loser] = await Promise.all([1, 2].map(() => provider.RefreshToken.find(tokens.refresh_token ?? "")));
+    await winner?.consume();
+    await expect(loser?.consume()).rejects.toMatchObject({ error: "invalid_grant" });
+    const { iat: _iat, exp: _exp, jti: _jti, consumed: _consumed, ...kept } = { ...winner };
+    const client = await provider.Client.find("assistant");
+    const next = await new provider.RefreshToken({ ...kept, client } as never).save();
+    expect(await provider.RefreshToken.find(next)).toBeUndefined();
+    expect((await postToken(house, { grant_type: "refresh_token", refresh_token: next })).status).toBe(400);
+  });
+
+  it("is over before its tokens are deleted, should that fail", async () => {
+    const { tokens } = await signIn(house);
+    const { provider } = house.signIn;
+    const token = await provider.RefreshToken.find(tokens.refresh_token ?? "");
+    const store = { ...house.store, deleteGrant: () => Promise.reject(new Error("the power fails")) };
+    const sealing = { seal: (text: string) => text, open: (text: string) => text };
+    const ended = endGrant({ store, sealing, now: house.now }, hashed(token?.grantId ?? ""), 3600);
+    await expect(ended).rejects.toThrow("the power fails");
+    const answer = await postToken(house, { grant_type: "refresh_token", refresh_token: tokens.refresh_token ?? "" });
+    expect(answer).toMatchObject({ status: 400, body: { error: "invalid_grant" } });
+  });
+
   it("stays revoked when a request in flight saves it, or a token of it, after the end", async () => {
     const { tokens } = await signIn(house);
     const { provider } = house.signIn;

@@ -3,7 +3,6 @@ import { isLoopbackIp } from "./clients.ts";
 
 /** Where our rules are narrower than oidc-provider's configuration can say. */
 export interface Overrides {
-  readonly issuer: string;
   /** Marks a client assertion as used: one atomic statement. `expiresAt` in seconds since the epoch. */
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
   /** Ends a session for good, wherever it is kept. */
@@ -14,11 +13,9 @@ export interface Overrides {
 const ASSERTION_LIFETIME = 600;
 
 /** Puts the narrower rules onto one provider's own models (they are made anew for each provider). */
-export function override(provider: Provider, { issuer, markAssertionUsed, endSession }: Overrides): void {
+export function override(provider: Provider, { markAssertionUsed, endSession }: Overrides): void {
   // An exchange asks whether the session of the ID token's `sid` lives, so every ID token has one.
   replace(provider.Client.prototype, "includeSid", () => true);
-  // RFC 7523bis: an assertion for the issuer, not for whichever endpoint.
-  replace(provider.OIDCContext.prototype, "clientJwtAuthExpectedAudience", () => new Set([issuer]));
   // One statement in place of find and save, and the same marks as the exchange's own client authentication.
   replace(
     provider.ReplayDetection,
@@ -75,6 +72,7 @@ function replace(target: object, name: string, value: (...args: never[]) => unkn
 export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObject): void {
   const { aud, exp, iat } = claims;
   const audience = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  // oidc-provider takes its endpoints' URLs, too, and ours in a list with others'.
   if (audience !== ctx.oidc.issuer) throw new errors.InvalidClientAuth("audience must be the issuer alone");
   const now = Math.floor(Date.now() / 1000);
   const start = typeof iat === "number" ? Math.min(iat, now) : now;

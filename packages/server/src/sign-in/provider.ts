@@ -72,7 +72,6 @@ export function createProvider(options: ProviderOptions): Provider {
     assertJwtClientAuthClaimsAndHeader: checkAssertionClaims,
   });
   override(provider, {
-    issuer,
     markAssertionUsed: options.markAssertionUsed,
     endSession: (uid) => endSession(ports, uid, lifetimes.session),
   });
