@@ -44,7 +44,8 @@ export function cut(text: string): string {
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   // Beyond this the comparison costs more than it helps.
   if (word.length > 100) return "";
-  const allowed = Math.max(1, Math.floor(word.length / 3));
+  // Two letters turned round are two edits.
+  const allowed = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3));
   let best: string | undefined;
   let least = allowed + 1;
   for (const candidate of candidates) {

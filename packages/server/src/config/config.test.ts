@@ -1,0 +1,111 @@
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type ConfigResult, type Flags, parseConfig } from "./config.ts";
+
+function config(result: ConfigResult) {
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.config;
+}
+
+const file = (text: string) => () => text;
+
+describe("the deployment", () => {
+  it("has a default for everything", () => {
+    expect(config(parseConfig({}, {}))).toEqual({
+      issuer: "http://127.0.0.1:8787",
+      issuerIsLoopback: true,
+      host: "127.0.0.1",
+      port: 8787,
+      dataDir: resolve("credence-data"),
+      keyFile: resolve("credence-data.key"),
+      logLevel: "info",
+      idJagLifetime: 300,
+      lifetimes: { session: 43_200, idToken: 3600, accessToken: 600, refreshToken: 1_209_600, grant: 2_592_000 },
+    });
+  });
+
+  it("takes a flag before the environment, and the environment before the file", () => {
+    const text = "port: 1\nhost: file.example\nid_jag_lifetime: 2m\nissuer: https://idp.example\n";
+    const env = { CREDENCE_PORT: "2", CREDENCE_HOST: "env.example", CREDENCE_CONFIG: "credence.yaml" };
+    expect(config(parseConfig({ port: "3" }, env, file(text)))).toMatchObject({
+      port: 3,
+      host: "env.example",
+      idJagLifetime: 120,
+      issuer: "https://idp.example",
+      issuerIsLoopback: false,
+    });
+  });
+
+  it("takes JSON, too", () => {
+    expect(config(parseConfig({ config: "c.json" }, {}, file('{ "port": 9000 }')))).toMatchObject({ port: 9000 });
+  });
+
+  it("keeps the key beside the data directory, or where it is told", () => {
+    expect(config(parseConfig({ data: "/srv/credence/" }, {}))).toMatchObject({ keyFile: "/srv/credence.key" });
+    expect(config(parseConfig({ data: "/srv/c", keyFile: "/srv/c-keys/k" }, {}))).toMatchObject({
+      keyFile: "/srv/c-keys/k",
+    });
+  });
+
+  it("takes an empty variable for none", () => {
+    expect(config(parseConfig({}, { CREDENCE_PORT: "" }))).toMatchObject({ port: 8787 });
+  });
+});
+
+type Case = readonly [why: string, flags: Flags, env: Record<string, string>, text: string, at: string, says: RegExp];
+
+const cases: readonly Case[] = [
+  ["a port that is none", { port: "http" }, {}, "", "--port", /0 to 65535/],
+  ["a port out of range", { port: "65536" }, {}, "", "--port", /0 to 65535/],
+  ["an empty port", { port: "" }, {}, "", "--port", /0 to 65535/],
+  ["an issuer in the open", {}, { CREDENCE_ISSUER: "http://idp.example" }, "", "CREDENCE_ISSUER", /https/],
+  ["an issuer with a query", { issuer: "https://idp.example?x" }, {}, "", "--issuer", /no query/],
+  ["an issuer that ends in a slash", { issuer: "https://idp.example/" }, {}, "", "--issuer", /slash/],
+  ["a free port without an issuer", { port: "0" }, {}, "", "--port", /--issuer URL/],
+  ["the key in the data directory", { data: "/d", keyFile: "/d/key" }, {}, "", "--key-file", /Keep them apart/],
+  ["the key in place of the data directory", { data: "/d", keyFile: "/d" }, {}, "", "--key-file", /apart/],
+  ["a lifetime without a unit", {}, { CREDENCE_ID_JAG_LIFETIME: "300" }, "", "CREDENCE_ID_JAG_LIFETIME", /duration/],
+  ["an ID-JAG that lives for days", {}, { CREDENCE_ID_JAG_LIFETIME: "2d" }, "", "CREDENCE_ID_JAG_LIFETIME", /bounds/],
+  ["a log level that is none", { logLevel: "loud" }, {}, "", "--log-level", /debug, info/],
+  [
+    "a setting nearly right",
+    { config: "c" },
+    {},
+    "port: 1\nisuer: https://x.example\n",
+    "c:2:1",
+    /Did you mean "issuer"/,
+  ],
+  ["a setting of another kind", { config: "c" }, {}, "data: [a]\n", "c:1:1", /is not text/],
+  ["YAML that can not be read", { config: "c" }, {}, "port: [1", "c:1:9", /YAML/],
+  ["a file without settings", { config: "c" }, {}, "- 1\n", "c", /holds no settings/],
+];
+
+describe("a deployment is refused", () => {
+  it.each(cases)("%s", (_, flags, env, text, at, says) => {
+    expect(parseConfig(flags, env, file(text))).toEqual({
+      ok: false,
+      problems: [{ at, message: expect.stringMatching(says) }],
+    });
+  });
+
+  it("for a file that can not be read", () => {
+    expect(parseConfig({ config: "/nonexistent/c.yaml" }, {})).toMatchObject({
+      ok: false,
+      problems: [{ at: "/nonexistent/c.yaml", message: expect.stringMatching(/can not be read/) }],
+    });
+  });
+
+  it("with every problem at once", () => {
+    expect(parseConfig({ port: "x", issuer: "y" }, {})).toMatchObject({ ok: false, problems: [{}, {}] });
+  });
+});
+
+describe("a variable that is nearly a setting", () => {
+  it("is warned of; the secret of an agent is not", () => {
+    const result = parseConfig({}, { CREDENCE_PROT: "1", CREDENCE_ASSISTANT_SECRET: "s" });
+    expect(result).toMatchObject({
+      ok: true,
+      warnings: [{ at: "CREDENCE_PROT", message: expect.stringMatching(/"PORT"/) }],
+    });
+  });
+});

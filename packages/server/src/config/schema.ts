@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { LOG_LEVELS } from "../log.ts";
+import { DURATION, parseDuration } from "../organization/duration.ts";
+import { isIssuer } from "../organization/rules.ts";
+
+/** The data directory where none is named. */
+export const DEFAULT_DATA = "credence-data";
+
+const path = z.string().min(1, { error: "is empty" }).max(4096, { error: "is too long" });
+
+/** A duration of the deployment: `5m`; becomes seconds. */
+function lifetime(byDefault: string, most: number) {
+  return z
+    .string({ error: "is not a duration: 30s, 15m, 8h, 7d" })
+    .regex(DURATION, { error: "is not a duration: 30s, 15m, 8h, 7d" })
+    .default(byDefault)
+    .transform((text) => parseDuration(text) ?? 0)
+    .refine((seconds) => seconds >= 1 && seconds <= most, { error: `is out of bounds: 1s to ${most}s` });
+}
+
+const DAY = 86_400;
+
+/**
+ * The deployment: what an operator says about this server, and what holds where nothing is said. The organization is not
+ * part of it. Keys are those of the configuration file; `CREDENCE_` and the key in capitals is the environment variable.
+ */
+export const deploymentSchema = z.strictObject({
+  /** Issuer identifier, letter by letter as in tokens; http://127.0.0.1:PORT by default. */
+  issuer: z
+    .string()
+    .refine(isIssuer, {
+      error: "is not an issuer: an absolute https URL (http only on loopback), no query, no fragment",
+    })
+    .refine((issuer) => !issuer.endsWith("/"), { error: "ends in a slash: leave it out" })
+    .optional(),
+  /** Address to listen on. */
+  host: z.string().min(1, { error: "is empty" }).max(255, { error: "is too long" }).default("127.0.0.1"),
+  /** 0 takes a free one. */
+  port: z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^[0-9]{1,5}$/)
+          .transform(Number),
+      ],
+      { error: "is not a port: 0 to 65535" },
+    )
+    .refine((port) => Number.isInteger(port) && port >= 0 && port <= 65_535, { error: "is not a port: 0 to 65535" })
+    .default(8787),
+  /** Data directory, 0700. */
+  data: path.default(DEFAULT_DATA),
+  /** Key-encryption key; DATA.key beside the data directory by default, never in it. */
+  key_file: path.optional(),
+  /** Organization file, read when the store holds no organization yet. */
+  organization: path.optional(),
+  /** Whom people tell when something looks wrong; shown on the sign-in page. */
+  support: z
+    .string()
+    .regex(/^[^\p{Cc}]{1,200}$/u, { error: "is not one line of at most 200 characters" })
+    .optional(),
+  /** How much the operator's log says. */
+  log_level: z.enum(LOG_LEVELS, { error: `is none of ${LOG_LEVELS.join(", ")}` }).default("info"),
+  /** Of an ID-JAG whose connections state none. */
+  id_jag_lifetime: lifetime("5m", 3600),
+  /** Of ID tokens: so long one sign-in can be exchanged without a refresh. */
+  id_token_lifetime: lifetime("1h", DAY),
+  /** Of access tokens for userinfo. */
+  access_token_lifetime: lifetime("10m", DAY),
+  /** Of a session, from signing in. */
+  session_lifetime: lifetime("12h", 90 * DAY),
+  /** Of each refresh token. */
+  refresh_token_lifetime: lifetime("14d", 365 * DAY),
+  /** Of everything that comes from one authorization, however often it is refreshed. */
+  grant_lifetime: lifetime("30d", 365 * DAY),
+});
+
+/** A setting's key in the configuration file. */
+export type Setting = keyof typeof deploymentSchema.shape;
