@@ -109,7 +109,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     cookieKeys: [keyring.cookieSecret()],
     clientSecret,
     markAssertionUsed,
-    organizationName: async () => (await store.organization()).document.name,
+    organizationName: () => store.organizationName(),
     record: signInRecorder(audit),
     report: ({ reference, code, error }) => log.warn({ reference, code, ...describeError(error) }, "error page shown"),
     ...(options.lifetimes === undefined ? {} : { lifetimes: options.lifetimes }),

@@ -5,13 +5,21 @@ import type { Store } from "./store.ts";
 
 type OrganizationStore = Pick<
   Store,
-  "organization" | "replaceOrganization" | "person" | "personByEmail" | "agent" | "appByIssuer" | "connections"
+  | "organization"
+  | "organizationName"
+  | "replaceOrganization"
+  | "person"
+  | "personByEmail"
+  | "agent"
+  | "appByIssuer"
+  | "connections"
 >;
 
 /** The organization as rows: columns for what is looked up by, a JSON document for the rest. */
 export function organizationStore(read: Kysely<Tables>, write: Kysely<Tables>): OrganizationStore {
   return {
     organization: () => read.transaction().execute(readOrganization),
+    organizationName: async () => parse<Pick<Organization, "name">>(await organizationRow(read)).name,
     replaceOrganization: (document, expectedRevision) => replace(read, write, document, expectedRevision),
     async person(id) {
       const row = await read.selectFrom("people").select("document").where("id", "=", id).executeTakeFirst();

@@ -15,6 +15,8 @@ export interface Store {
   // --- The organization -------------------------------------------------------------------------------------------
   /** The whole organization and its revision; revision 0 is the empty one of a new store. */
   organization(): Promise<{ readonly revision: number; readonly document: Organization }>;
+  /** The organization's name, without reading the rest of it; empty for a new store. */
+  organizationName(): Promise<string>;
   /**
    * Makes the organization equal to the document, all or nothing, if the revision still is the expected one.
    * @returns the new revision, or `conflict` with the current one.
