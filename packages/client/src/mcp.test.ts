@@ -78,6 +78,8 @@ describe.each(plugs)("an MCP client with %s", (name, plug) => {
     const client = await connect(await world.session(), plug);
     expect(await client.callTool({ name: "list_entries" })).toMatchObject({ content: [{ text: "one entry" }] });
     expect([world.idp.counts.exchange, world.app.counts.redeem]).toEqual([1, 1]);
+    // Before the server has said what it wants, nothing is sent to it.
+    expect(world.app.api.seen[0]?.headers.get("authorization")).toBeNull();
     const exchange = world.idp.server.seen.find(({ body }) => body.includes("token-exchange"));
     expect(Object.fromEntries(new URLSearchParams(exchange?.body))).toMatchObject({
       audience: world.app.issuer,
@@ -134,6 +136,20 @@ describe("the full provider", () => {
     const error = await agentError(connect(await world.session(), plug));
     expect(error).toMatchObject({ code: "response_invalid", reason: "scope-wider" });
     expect(world.app.api.seen.every(({ headers }) => !headers.has("authorization"))).toBe(true);
+  });
+
+  it("makes no call with a token that has expired", async () => {
+    const plug: Plug = (session) => ({
+      authProvider: idJagOAuthClientProvider(session, { now: () => world.clock.seconds }),
+    });
+    const client = await connect(await world.session(), plug);
+    world.clock.seconds += 301;
+    const before = world.app.api.seen.length;
+    await client.callTool({ name: "list_entries" });
+    // The SDK's stream (a GET) may still be on its way from before.
+    const calls = world.app.api.seen.slice(before).filter(({ method }) => method === "POST");
+    const sent = calls.map(({ headers }) => headers.get("authorization"));
+    expect(sent).not.toContain("Bearer access-1");
   });
 
   it("asks for more scope once when a tool needs it", async () => {
