@@ -24,6 +24,7 @@ export type {
   ResourceDefinition,
   ResourceServerOptions,
 } from "./options.ts";
+export { type CheckedToken, type CheckPorts, type TokenChecker, tokenChecker } from "./protect/check.ts";
 export { authorize, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
 export type { Facts, ReceiverEvent } from "./record.ts";
 export type { Client, ClientAuthentication, ClientPorts } from "./redeem/client.ts";

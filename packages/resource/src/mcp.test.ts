@@ -45,6 +45,9 @@ describe("behind the MCP SDK's requireBearerAuth", () => {
     expect(answer).toMatchObject({ status: 401 });
     const challenge = answer instanceof Response ? answer.headers.get("www-authenticate") : "";
     expect(challenge).toContain("/.well-known/oauth-protected-resource/mcp");
+    const event = home.events.at(-1);
+    expect(event).toMatchObject({ kind: "access", outcome: "refused", resource: home.resource });
+    expect(challenge).toContain(`decision ${event?.decisionId}`);
   });
 
   test("a token that has expired by the server's clock: 401, whatever the SDK's clock says", async () => {
@@ -59,6 +62,7 @@ describe("behind the MCP SDK's requireBearerAuth", () => {
     await using home = await house(today);
     const answer = await gate(home, `Bearer ${await fresh(home)}`, ["ledger.read", "ledger.write"]);
     expect(answer).toMatchObject({ status: 403 });
+    expect(home.events.at(-1)).toMatchObject({ reason: "scope-insufficient", detail: "ledger.write" });
   });
 
   test("a check that can not run: 500, and nobody gets in", async () => {
@@ -77,6 +81,6 @@ describe("behind the MCP SDK's requireBearerAuth", () => {
 
   test("a resource that the server does not have shows at the start", async () => {
     await using home = await house();
-    expect(() => mcpTokenVerifier(home.server, "https://x.example")).toThrow("Name one of");
+    expect(() => mcpTokenVerifier(home.server, { resource: "https://x.example" })).toThrow("Name one of");
   });
 });

@@ -1,6 +1,5 @@
 /** For MCP servers made with the MCP SDK v2. */
-import { CredenceError } from "@credence/protocol";
-import { ERRORS } from "@credence/protocol/reasons";
+import { errorAnswer } from "@credence/protocol";
 import {
   type AuthInfo,
   OAuthError,
@@ -22,7 +21,7 @@ export function mcpBearerAuth(server: ResourceServer, options: ProtectOptions = 
   const [only = ""] = server.resources;
   const resource = options.resource ?? only;
   return {
-    verifier: mcpTokenVerifier(server, options.resource),
+    verifier: mcpTokenVerifier(server, options),
     requiredScopes: [...(options.scopes ?? [])],
     expectedResource: new URL(resource),
     resourceMetadataUrl: server.resourceMetadataUrl(options.resource),
@@ -30,37 +29,29 @@ export function mcpBearerAuth(server: ResourceServer, options: ProtectOptions = 
 }
 
 /**
- * A verifier of access tokens for the SDK.
+ * A verifier of access tokens for the SDK. What it refuses is on record, under the decision id in the error's message.
  *
- * @param resource - May be left out where the server has one resource only.
- * @returns a verifier that throws the SDK's `OAuthError`: `invalid_token`, or `server_error` when a check failed to run.
+ * @param options.resource - May be left out where the server has one resource only.
+ * @returns a verifier that throws the SDK's `OAuthError`: `invalid_token`, `insufficient_scope`, or `server_error` when a
+ * check failed to run.
  */
-export function mcpTokenVerifier(server: ResourceServer, resource?: string): OAuthTokenVerifier {
+export function mcpTokenVerifier(server: ResourceServer, options: ProtectOptions = {}): OAuthTokenVerifier {
   // At the start, not at the first call: a resource that the server does not have is a mistake in the set-up.
-  server.resourceMetadataUrl(resource);
+  server.resourceMetadataUrl(options.resource);
   return {
     async verifyAccessToken(token) {
-      const checked = await check(server, token, resource);
-      if (!checked.ok) throw new OAuthError(OAuthErrorCode.InvalidToken, ERRORS.invalid_token.description);
-      return authInfoOf(token, checked.value);
+      const checked = await server.check(token, options);
+      if (checked.ok) return authInfoOf(token, checked.value);
+      const { error, error_description: message } = errorAnswer(checked.refusal, checked.decisionId).body;
+      throw new OAuthError(SDK_CODES.get(error) ?? OAuthErrorCode.ServerError, message);
     },
   };
 }
 
-async function check(
-  server: ResourceServer,
-  token: string,
-  resource: string | undefined,
-): ReturnType<ResourceServer["check"]> {
-  try {
-    return await server.check(token, resource === undefined ? {} : { resource });
-  } catch (cause) {
-    if (cause instanceof CredenceError) {
-      throw new OAuthError(OAuthErrorCode.ServerError, ERRORS.temporarily_unavailable.description);
-    }
-    throw cause;
-  }
-}
+const SDK_CODES: ReadonlyMap<string, OAuthErrorCode> = new Map([
+  ["invalid_token", OAuthErrorCode.InvalidToken],
+  ["insufficient_scope", OAuthErrorCode.InsufficientScope],
+]);
 
 /**
  * What the SDK hands to tools as `ctx.http.authInfo`: the local account is `extra.account`, its customer

@@ -1,4 +1,4 @@
-import { encodeBase64url } from "@credence/protocol";
+import { CredenceError, encodeBase64url } from "@credence/protocol";
 
 /** Marks of single use. */
 export interface ReplayStore {
@@ -28,11 +28,16 @@ export function memoryReplayStore(options: { readonly max?: number; readonly now
       const known = marks.get(key);
       if (known !== undefined && known > time) return "again";
       if (marks.size >= max) forgetExpired(marks, time);
-      if (marks.size >= max) throw new RangeError(`The store is full: ${max} marks that are still needed`);
+      if (marks.size >= max) throw full(max);
       marks.set(key, expiresAt);
       return "first";
     },
   };
+}
+
+function full(max: number): CredenceError {
+  const message = `The store is full: ${max} marks that are still needed`;
+  return new CredenceError(message, { code: "temporarily_unavailable", reason: "store-unavailable" });
 }
 
 function forgetExpired(marks: Map<string, number>, time: number): void {

@@ -1,13 +1,14 @@
-import { CredenceError, type Result, refuse } from "@credence/protocol";
+import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
-import { importSigner, JWS_ALGORITHMS, jwksKeys, type Signer } from "@credence/protocol/jws";
+import { importSigner, type Signer } from "@credence/protocol/jws";
 import type { RefusalReason } from "@credence/protocol/reasons";
-import { checkAccessToken, checkAccessTokenClaims, signAccessToken } from "./access-token/access-token.ts";
-import type { AccessTokenClaims } from "./access-token/claims.ts";
+import { signAccessToken } from "./access-token/access-token.ts";
 import { checkOptions, isSigner, ownKeys } from "./configuration.ts";
 import { resourceMetadataUrl, router } from "./endpoints/router.ts";
+import type { Recorder } from "./endpoints/token.ts";
 import { issuerKeys } from "./issuer-keys/issuer-keys.ts";
 import type { ResourceServerOptions } from "./options.ts";
+import { type CheckedToken, tokenChecker } from "./protect/check.ts";
 import { type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
 import { trustFinder } from "./redeem/customers.ts";
 import type { Receiver } from "./redeem/redeem.ts";
@@ -39,9 +40,10 @@ export interface ResourceServer {
   /**
    * Checks an access token.
    *
-   * @returns its claims; refused: `access-token-…`, `scope-insufficient`. Rejects when `isAlive` or `check` does.
+   * @returns its claims; refused, and recorded: `access-token-…`, `scope-insufficient`, or `internal-fault` where
+   * `isAlive` or the app's own `check` failed.
    */
-  readonly check: (token: string, options?: ProtectOptions) => Promise<Result<AccessTokenClaims>>;
+  readonly check: (token: string, options?: ProtectOptions) => Promise<CheckedToken>;
   /** URL of a resource's metadata. @see RFC 9728 §3.1 */
   readonly resourceMetadataUrl: (resource?: string) => string;
 }
@@ -55,10 +57,12 @@ export interface ResourceServer {
 export function createResourceServer<A extends Account>(options: ResourceServerOptions<A>): ResourceServer {
   checkOptions(options);
   const receiver = receiverOf(options);
-  const record = async (event: Parameters<typeof options.record>[0]): Promise<void> => options.record(event);
-  const route = router(receiver, ownKeys(options.signingKey, options.publicKeys), record);
+  const record: Recorder = async (event) => options.record(event);
+  const jwks = ownKeys(options.signingKey, options.publicKeys);
+  const route = router(receiver, jwks, record);
   const resources = [...receiver.resources.keys()];
-  const check = checker(options, receiver);
+  const { issuer, isAlive, now } = receiver;
+  const check = tokenChecker({ issuer, jwks, ownFormat: options.accessToken?.check, isAlive, record, now });
 
   const chosen = (resource: string | undefined): string => {
     const [only] = resources;
@@ -68,23 +72,7 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
   };
   const guard = ({ resource, scopes = [] }: ProtectOptions): Guard => {
     const one = chosen(resource);
-    return {
-      metadataUrl: resourceMetadataUrl(one),
-      scopes,
-      check: (token) => check(token, one, scopes),
-      refused: (decisionId, { reason, detail }, cause) =>
-        record({
-          kind: "access",
-          outcome: "refused",
-          decisionId,
-          time: receiver.now(),
-          verified: false,
-          resource: one,
-          reason,
-          ...(detail === undefined ? {} : { detail }),
-          ...(cause === undefined ? {} : { cause }),
-        }),
-    };
+    return { metadataUrl: resourceMetadataUrl(one), scopes, check: (token) => check(token, one, scopes) };
   };
   return {
     issuer: options.issuer,
@@ -149,31 +137,4 @@ function signerOf(key: ResourceServerOptions["signingKey"]): () => Promise<Signe
     signer ??= importSigner(key);
     return signer;
   };
-}
-
-type Checker = (token: string, resource: string, scopes: readonly string[]) => Promise<Result<AccessTokenClaims>>;
-
-function checker<A extends Account>(options: ResourceServerOptions<A>, receiver: Receiver<A>): Checker {
-  const { issuer, isAlive, now } = receiver;
-  const keys = jwksKeys(ownKeys(options.signingKey, options.publicKeys));
-  const own = options.accessToken?.check;
-  return async (token, resource, scopes) => {
-    const expected = { issuer, resource, scopes, keys, algorithms: JWS_ALGORITHMS };
-    const checked = own
-      ? await checkOwnFormat(own, token, expected, now())
-      : await checkAccessToken(token, expected, now());
-    if (!checked.ok) return checked;
-    const { customer, client_id: clientId, root } = checked.value;
-    return (await isAlive({ customer, clientId, root })) ? checked : refuse("access-token-revoked");
-  };
-}
-
-async function checkOwnFormat(
-  check: NonNullable<NonNullable<ResourceServerOptions["accessToken"]>["check"]>,
-  token: string,
-  expected: { readonly issuer: string; readonly resource: string; readonly scopes: readonly string[] },
-  now: number,
-): Promise<Result<AccessTokenClaims>> {
-  const claims = await check(token);
-  return claims === undefined ? refuse("access-token-malformed") : checkAccessTokenClaims(claims, expected, now);
 }

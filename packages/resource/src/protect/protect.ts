@@ -1,7 +1,7 @@
-import { errorAnswer, ok, type Refusal, type Result, refuse } from "@credence/protocol";
+import { errorAnswer, type Refusal } from "@credence/protocol";
 import { buildChallenge } from "@credence/protocol/metadata";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
-import { faultOf, randomId } from "../redeem/redeem.ts";
+import type { CheckedToken } from "./check.ts";
 
 /** What guards one resource. */
 export interface Guard {
@@ -10,9 +10,7 @@ export interface Guard {
   /** Scopes that the call needs: all of them. */
   readonly scopes: readonly string[];
   /** Checks a presented access token, scopes included. */
-  check(token: string): Promise<Result<AccessTokenClaims>>;
-  /** Takes the refusal of a presented token, with the decision id that the answer carries. */
-  refused(decisionId: string, refusal: Refusal, cause: unknown): Promise<void>;
+  check(token: string): Promise<CheckedToken>;
 }
 
 /** Serves a request that carries a good access token. */
@@ -38,49 +36,35 @@ export function protect(guard: Guard, handler: ProtectedHandler): (request: Requ
  */
 export async function authorize(request: Request, guard: Guard): Promise<AccessTokenClaims | Response> {
   const token = bearerToken(request.headers.get("authorization"));
-  if (!token.ok && token.refusal.reason === "access-token-missing") return challenge(token.refusal, guard, undefined);
-  const { outcome, cause } = token.ok
-    ? await attempt(() => guard.check(token.value))
-    : { outcome: token, cause: undefined };
-  if (outcome.ok) return outcome.value;
-  const decisionId = randomId();
-  // A refusal stays one when it can not be recorded.
-  await guard.refused(decisionId, outcome.refusal, cause).catch(() => undefined);
-  return challenge(outcome.refusal, guard, decisionId);
-}
-
-/** A port that fails refuses the request: nothing passes that was not checked. */
-async function attempt(
-  check: () => Promise<Result<AccessTokenClaims>>,
-): Promise<{ readonly outcome: Result<AccessTokenClaims>; readonly cause: unknown }> {
-  try {
-    return { outcome: await check(), cause: undefined };
-  } catch (thrown) {
-    const { refusal, cause } = faultOf(thrown);
-    return { outcome: { ok: false, refusal }, cause };
-  }
+  if (token === undefined) return challenge({ reason: "access-token-missing" }, guard, undefined);
+  const checked = await guard.check(token);
+  return checked.ok ? checked.value : challenge(checked.refusal, guard, checked.decisionId);
 }
 
 /**
  * Reads the access token from the `Authorization` header, the only place where one may stand.
+ *
+ * @returns what follows the scheme, unchecked; `undefined` where there is no such header or another scheme.
  * @see RFC 6750 §2.1
  */
-function bearerToken(authorization: string | null): Result<string> {
-  const credentials = /^Bearer(?: +(.*))?$/i.exec(authorization ?? "");
-  if (credentials === null) return refuse("access-token-missing");
-  const token = credentials[1]?.trim() ?? "";
-  // Two headers arrive as one with a comma in it, which no token has.
-  return /^[A-Za-z0-9._~+/-]+=*$/.test(token) ? ok(token) : refuse("access-token-malformed");
+function bearerToken(authorization: string | null): string | undefined {
+  const credentials = /^Bearer(?: (.*))?$/i.exec(authorization ?? "");
+  return credentials === null ? undefined : (credentials[1] ?? "").trim();
 }
 
 function challenge(refusal: Refusal, guard: Guard, decisionId: string | undefined): Response {
   const { status, body } = errorAnswer(refusal, decisionId);
-  if (status !== 401 && status !== 403) return Response.json(body, { status, headers: { "retry-after": "5" } });
-  const header = buildChallenge("Bearer", {
+  const headers = new Headers({ "cache-control": "no-store" });
+  if (status !== 401 && status !== 403) {
+    headers.set("retry-after", "5");
+    return Response.json(body, { status, headers });
+  }
+  const parameters = {
     // RFC 6750 §3.1: no error for a request that carried no token.
     error: refusal.reason === "access-token-missing" ? undefined : body.error,
     resource_metadata: guard.metadataUrl,
     scope: guard.scopes.length === 0 ? undefined : guard.scopes.join(" "),
-  });
-  return Response.json(body, { status, headers: { "www-authenticate": header, "cache-control": "no-store" } });
+  };
+  headers.set("www-authenticate", buildChallenge("Bearer", parameters));
+  return Response.json(body, { status, headers });
 }
