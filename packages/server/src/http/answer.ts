@@ -11,12 +11,7 @@ export function sendRefusal(res: ServerResponse, refusal: Refusal, headers: Reco
 }
 
 /** Sends JSON that nobody may keep. */
-export function sendJson(
-  res: ServerResponse,
-  status: number,
-  body: unknown,
-  headers: Record<string, string> = {},
-): void {
+function sendJson(res: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...headers });
   res.end(JSON.stringify(body));
 }

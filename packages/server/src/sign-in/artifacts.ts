@@ -74,7 +74,7 @@ export async function openArtifact(
 }
 
 /** Whether an artifact's time is over. */
-export function isExpired(artifact: Artifact, now: number): boolean {
+function isExpired(artifact: Artifact, now: number): boolean {
   return artifact.expiresAt !== undefined && artifact.expiresAt <= now;
 }
 

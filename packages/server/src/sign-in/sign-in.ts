@@ -29,7 +29,7 @@ export interface SignIn {
 }
 
 /** Kind under which the store keeps the marks of used client assertions. */
-export const CLIENT_ASSERTION_MARK = "client-assertion";
+const CLIENT_ASSERTION_MARK = "client-assertion";
 
 /** Seconds for which the organization's name is remembered. */
 const NAME_AGE = 5;

@@ -133,7 +133,7 @@ function formStatus(problem: SignInProblem | undefined): Status {
 }
 
 function notFoundPage(house: House): Page {
-  return errorPage(house, { ...errorWords("not_found", 404), code: "not_found", reference: newReference() });
+  return errorPage(house, { ...errorWords("not_found", 404), code: "not_found" });
 }
 
 /** Somebody else signs in in this browser: the sign-in that was there is over, and its `sid` dead. */

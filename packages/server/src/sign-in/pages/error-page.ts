@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { type House, type Page, supportLink } from "./page.ts";
+import { type House, type Html, type Page, supportLink } from "./page.ts";
 
 /** What went wrong, in words for the person in front of it. */
 export interface ErrorView {
@@ -9,7 +9,8 @@ export interface ErrorView {
   readonly mend: string;
   /** For those who mend it: the protocol's own code. */
   readonly code: string;
-  readonly reference: string;
+  /** Under which it is in the log; absent for what is not logged. */
+  readonly reference?: string;
 }
 
 /** What happened, who can mend it, and under which id it is found. */
@@ -24,15 +25,16 @@ export function errorPage(house: House, view: ErrorView): Page {
 </div>
 <hr class="rule">
 <dl class="facts">
-<dt>Reference</dt><dd class="id">${view.reference}</dd>
+${view.reference === undefined ? "" : html`<dt>Reference</dt><dd class="id">${view.reference}</dd>`}
 <dt>Kind</dt><dd class="id">${view.code}</dd>
 </dl>`,
-    foot: html`<p>${
-      house.support === undefined
-        ? html`If you ask for help, give the reference.`
-        : html`Help: <span class="whole">${supportLink(house.support)}.</span> Give the reference.`
-    }</p>`,
+    ...(view.reference === undefined ? {} : { foot: help(house) }),
   };
+}
+
+function help({ support }: House): Html {
+  if (support === undefined) return html`<p>If you ask for help, give the reference.</p>`;
+  return html`<p>Help: <span class="whole">${supportLink(support)}.</span> Give the reference.</p>`;
 }
 
 /** The words for an error of the protocol. Nothing of what the request said is repeated. */

@@ -76,7 +76,7 @@ function duration(seconds: number): string {
 }
 
 /** Where a redirect leads, in words: a host, this computer, or an app on it. */
-export function returnPlace(redirectUri: string): Html {
+function returnPlace(redirectUri: string): Html {
   const url = URL.parse(redirectUri);
   if (url === null) return html`the agent`;
   if (isLoopback(url)) return html`<strong>this computer</strong> (${url.host})`;
