@@ -182,8 +182,9 @@ describe("when a check can not run", () => {
     await using own = await house(() => ({ isAlive: async () => (alive.down ? down() : true) }));
     const token = await tokenOf(own);
     alive.down = true;
-    const { status, body, event } = await call(`Bearer ${token}`, own);
+    const { status, body, event, answer } = await call(`Bearer ${token}`, own);
     expect({ status, error: body.error }).toEqual({ status: 503, error: "temporarily_unavailable" });
+    expect([answer.headers.get("retry-after"), answer.headers.get("www-authenticate")]).toEqual(["5", null]);
     expect(event).toMatchObject({ reason: "internal-fault", detail: "isAlive failed" });
   });
 
@@ -214,6 +215,19 @@ describe("the app's own token format", () => {
     expect(await tokenOf(own)).toBe("tok_0");
     expect((await call("Bearer tok_0", own)).body.sub).toBe("acme/alice");
     expect((await call("Bearer tok_1", own)).event?.reason).toBe("access-token-malformed");
+  });
+
+  test("never sees what can not be a token", async () => {
+    const seen: string[] = [];
+    const check = (token: string) => {
+      seen.push(token);
+      return undefined;
+    };
+    await using own = await house(() => ({ accessToken: { issue: () => "t", check } }));
+    for (const token of ["a b", "a, Bearer b", "a'; DROP TABLE tokens; --", "ü"]) {
+      expect((await call(`Bearer ${token}`, own)).event?.reason).toBe("access-token-malformed");
+    }
+    expect(seen).toEqual([]);
   });
 
   test.each([
