@@ -142,6 +142,13 @@ describe("a hostile organization file", () => {
     expect(readOrganization("people: &p [*p]\n", loopback).ok).toBe(false);
   });
 
+  it("of hundreds of thousands of entries is refused entry by entry", () => {
+    expect(problems(readOrganization(`people:\n${"- a\n".repeat(400_000)}`, loopback))[0]).toMatchObject({
+      line: 2,
+      message: "people[0] is not a mapping.",
+    });
+  });
+
   it("never throws", () => {
     fc.assert(
       fc.property(fc.nat(ACME.length), fc.nat(40), fc.string({ maxLength: 12 }), (at, length, by) => {

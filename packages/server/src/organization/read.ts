@@ -131,6 +131,7 @@ function ids(data: Readonly<Record<string, unknown>>, section: Section): { id: s
 /** Secrets that may not stand in a file, and secrets to keep that are not there. */
 function secretFindings({ head, file }: Parsed, { issuerIsLoopback, current }: ReadOptions): Finding[] {
   const findings: Finding[] = [];
+  const secrets = secretsOf(current);
   if (head.demo && !issuerIsLoopback) {
     const mend = "Leave demo out, and give secrets by env or file; or serve it on http://127.0.0.1.";
     findings.push({ path: ["demo"], message: "A demo organization is served on a loopback issuer only.", mend });
@@ -139,7 +140,7 @@ function secretFindings({ head, file }: Parsed, { issuerIsLoopback, current }: R
     if (!("secret" in entry.auth)) continue;
     const { secret } = entry.auth;
     const place = [...path, "auth", "secret"];
-    const kept = typeof secret === "object" && "unchanged" in secret ? secretOf(current, entry.id) : undefined;
+    const kept = typeof secret === "object" && "unchanged" in secret ? secrets.get(entry.id) : undefined;
     if (typeof secret === "object" && "unchanged" in secret && kept === undefined) {
       const message = "There is no secret to keep: the server has no such agent, or one without a secret.";
       findings.push({ path: place, message, mend: "Say where the secret is: { env: NAME } or { file: PATH }." });
@@ -153,17 +154,19 @@ function secretFindings({ head, file }: Parsed, { issuerIsLoopback, current }: R
   return findings;
 }
 
-function secretOf(organization: Organization | undefined, agentId: string): SecretRef | undefined {
-  const auth = organization?.agents.find(({ id }) => id === agentId)?.auth;
-  return auth && "secret" in auth ? auth.secret : undefined;
+/** The secrets of the agents as they are, by agent. */
+function secretsOf(organization: Organization | undefined): ReadonlyMap<string, SecretRef> {
+  const agents = organization?.agents ?? [];
+  return new Map(agents.flatMap(({ id, auth }) => ("secret" in auth ? [[id, auth.secret]] : [])));
 }
 
 function organizationOf({ head, file }: Parsed, current: Organization | undefined): Organization {
+  const secrets = secretsOf(current);
   return {
     name: head.name ?? "",
     demo: head.demo,
     people: file.people.map(({ entry }) => fromFile.person(entry)),
-    agents: file.agents.map(({ entry }) => fromFile.agent(entry, secretOf(current, entry.id))),
+    agents: file.agents.map(({ entry }) => fromFile.agent(entry, secrets.get(entry.id))),
     apps: file.apps.map(({ entry }) => fromFile.app(entry)),
     connections: file.connections.map(({ entry }) => fromFile.connection(entry)),
   };

@@ -88,7 +88,7 @@ function structureFindings(document: Document): Finding[] | "too-deep" {
   for (let next = open.pop(); next; next = open.pop()) {
     const { node, path } = next;
     if (path.length > DEPTH_LIMIT) return "too-deep";
-    if (isSeq(node)) open.push(...node.items.map((item, i) => ({ node: item, path: [...path, i] })));
+    if (isSeq(node)) for (const [i, item] of node.items.entries()) open.push({ node: item, path: [...path, i] });
     if (!isMap(node)) continue;
     const seen = new Set<string>();
     for (const { key, value } of node.items) {
