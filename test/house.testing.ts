@@ -112,6 +112,7 @@ export async function startHouse(
     port,
     dataDir,
     keyFile: join(folder, "data.key"),
+    issuerIsLoopback: true,
     idJagLifetime: 300,
     resolveSecret: (ref) => ("env" in ref ? (SECRETS[ref.env] ?? "") : ""),
     log: pino({ level: process.env.LOG_LEVEL ?? "silent" }),

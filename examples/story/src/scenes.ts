@@ -18,7 +18,11 @@ export function createScenes(stage: Stage): readonly Scene[] {
   const { mcp } = stage;
   const wanted = { audience: ledger, resource: mcp, scope: "ledger.read" };
   const decisions: string[] = [];
-  const { browse: alicesBrowser } = openUserAgent(stage.alice);
+  const alice = openUserAgent(stage.alice);
+  const alicesBrowser = async (url: string): Promise<void> => {
+    const end = await alice.browse(url);
+    if ("status" in end && end.status >= 400) throw new Error(`the browser ended at ${end.url} with ${end.status}`);
+  };
   const assistant = agentOf("assistant", stage.secrets.assistant, stage.secrets.assistantAtLedger);
   const crawler = agentOf("crawler", stage.secrets.crawler, stage.secrets.crawlerAtLedger);
   let session: Session;

@@ -445,6 +445,13 @@ export const REASONS = {
     mend: "Add the person, or sign in as somebody who is.",
   },
 
+  "grant-refused": {
+    error: "invalid_grant",
+    section: "RFC 6749 §5.2",
+    means:
+      "A code or refresh token was not redeemed: used before, expired, another client's, or the client was refused.",
+    mend: "Sign in again; if a code or token was used twice, ask who else had it: its whole grant is revoked.",
+  },
   "password-missing": {
     error: "access_denied",
     section: "Credence, sign-in",

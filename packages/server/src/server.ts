@@ -1,5 +1,7 @@
 import { CredenceError } from "@credence/protocol";
 import { importSigner } from "@credence/protocol/jws";
+import { adminApp } from "./admin/app.ts";
+import { listenOnSocket, socketPath } from "./admin/socket.ts";
 import { type Audit, openAudit } from "./audit/audit.ts";
 import type { Agent, SecretRef } from "./directory/types.ts";
 import { listen } from "./http/listener.ts";
@@ -7,6 +9,9 @@ import { createRouter } from "./http/router.ts";
 import { createIdpIssuer } from "./idp/issuer.ts";
 import { type Keyring, openKeyring } from "./keys/keyring.ts";
 import { describeError, type Logger } from "./log.ts";
+import { applyOrganization, type OrganizationPorts } from "./organization/apply.ts";
+import type { Problem } from "./organization/problems.ts";
+import { renderProblems } from "./organization/render.ts";
 import type { Lifetimes } from "./sign-in/configuration.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
@@ -19,6 +24,8 @@ import type { Store } from "./store/store.ts";
 export interface ServerOptions {
   /** Issuer identifier, letter by letter as it goes into tokens. */
   readonly issuer: string;
+  /** Whether the issuer is on this machine alone: a demo organization may then hold literal secrets. */
+  readonly issuerIsLoopback: boolean;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -32,6 +39,8 @@ export interface ServerOptions {
   readonly support?: string;
   /** Resolves the secret that a reference of the organization file points to. @throws when it can not be had. */
   readonly resolveSecret: (ref: SecretRef) => string | Promise<string>;
+  /** Read when the store holds no organization yet; `path` is for messages. */
+  readonly organization?: { readonly path: string; readonly text: string };
   readonly log: Logger;
   /** Seconds since the epoch, with fractions; the system's clock by default. */
   readonly now?: () => number;
@@ -43,8 +52,17 @@ export interface RunningServer {
   readonly port: number;
   readonly store: Store;
   readonly audit: Audit;
+  /** What became of the organization file, and what is to be said of it. */
+  readonly organization: SeedOutcome;
   /** Lets requests in flight finish, closes the record with a signed head, and lets the data directory go. */
   close(): Promise<void>;
+}
+
+/** Whether the organization file was read at this start, and what it warns of. */
+export interface SeedOutcome {
+  readonly revision: number;
+  readonly read: boolean;
+  readonly warnings: readonly Problem[];
 }
 
 /** Seconds between two sweeps of what has expired. */
@@ -74,15 +92,43 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await audit.record({ code: "server.started" });
     closers.push(() => audit.record({ code: "server.stopped" }));
     closers.push(sweepOften(store, now, log));
-    const listener = await listen({
-      ...options,
-      handler: await createHandler(options, { store, keyring, audit, now }),
-    });
+    const { issuerIsLoopback } = options;
+    const ports: OrganizationPorts = { store, record: (event) => audit.record(event), issuerIsLoopback, now };
+    const organization = await seedOrganization(options.organization, ports);
+    await checkSecrets(options, store);
+    const handler = await createHandler(options, { store, keyring, audit, now });
+    const listener = await listen({ host: options.host, port: options.port, handler });
     closers.push(() => listener.close());
-    return { url: listener.url, port: listener.port, store, audit, close };
+    const onAdminFault = (error: unknown): void => log.error(describeError(error), "the admin API failed");
+    const admin = await listenOnSocket(adminApp({ ...ports, onFault: onAdminFault }), socketPath(options.dataDir));
+    closers.push(() => admin.close());
+    return { url: listener.url, port: listener.port, store, audit, organization, close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** The organization file counts at the first start; afterwards the store does, and `plan` and `apply` change it. */
+async function seedOrganization(file: ServerOptions["organization"], ports: OrganizationPorts): Promise<SeedOutcome> {
+  const { revision } = await ports.store.organization();
+  if (file === undefined || revision > 0) return { revision, read: false, warnings: [] };
+  const outcome = await applyOrganization(file.text, revision, ports);
+  if (outcome.outcome === "applied") return { revision: outcome.revision, read: true, warnings: outcome.warnings };
+  const why = outcome.outcome === "problems" ? `\n${renderProblems(file.path, outcome.problems)}` : "";
+  throw new CredenceError(`The organization file ${file.path} was not taken; nothing was changed.${why}`, {
+    code: "configuration",
+    reason: "organization-invalid",
+  });
+}
+
+/** A secret that can not be had is told at the start, not when the agent first calls. The agent is refused until then. */
+async function checkSecrets({ resolveSecret, log }: ServerOptions, store: Store): Promise<void> {
+  for (const agent of (await store.organization()).document.agents) {
+    if (!("secret" in agent.auth)) continue;
+    await secretOf(agent, resolveSecret).catch((error: unknown) =>
+      log.warn({ agent: agent.id, ...describeError(error) }, "the secret of an agent can not be had"),
+    );
   }
 }
 
@@ -138,6 +184,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     signIn,
     exchange,
     report: ({ reference, code, error }) => log.error({ reference, code, ...describeError(error) }, "request failed"),
+    refused: ({ reason }, { source, decisionId }) => audit.countFailure({ reason, source, sample: decisionId }),
   });
 }
 

@@ -10,7 +10,7 @@ export const AUDIT_CODES = [
   "sign-in.succeeded",
   "sign-in.failed",
   "sign-out",
-  "grant.revoked",
+  "grant.refused",
   "organization.changed",
   "key.created",
   "server.started",

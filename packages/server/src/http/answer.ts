@@ -4,9 +4,14 @@ import { errorAnswer, type Refusal } from "@credence/protocol";
 /** Answers a request of node's HTTP server. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => unknown;
 
-/** Sends an OAuth error: the table's code and sentence, nothing of the reason. @see RFC 6749 §5.2 */
-export function sendRefusal(res: ServerResponse, refusal: Refusal, headers: Record<string, string> = {}): void {
-  const { status, body } = errorAnswer(refusal);
+/** Sends an OAuth error: the table's code and sentence, and the id that it is on record under. @see RFC 6749 §5.2 */
+export function sendRefusal(
+  res: ServerResponse,
+  refusal: Refusal,
+  decisionId: string,
+  headers: Record<string, string> = {},
+): void {
+  const { status, body } = errorAnswer(refusal, decisionId);
   sendJson(res, status, body, headers);
 }
 

@@ -5,7 +5,7 @@ import type { Report } from "../sign-in/fault.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
 import type { Handler } from "./answer.ts";
 import type { BasicPorts } from "./basic.ts";
-import { createTokenEndpoint, type Exchange } from "./token-endpoint.ts";
+import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
 
 /** What stands behind the IdP's listener. */
 export interface RouterOptions extends BasicPorts {
@@ -13,6 +13,7 @@ export interface RouterOptions extends BasicPorts {
   readonly signIn: Pick<SignIn, "provider" | "pages">;
   readonly exchange: Exchange;
   readonly report: Report;
+  readonly refused: TokenEndpointPorts["refused"];
 }
 
 const METADATA = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];

@@ -47,7 +47,9 @@ describe("the token endpoint", () => {
     expect(answer.status).toBe(400);
     expect(answer.headers.get("cache-control")).toBe("no-store");
     expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
-    expect(await answer.json()).toMatchObject({ error, error_description: expect.any(String) });
+    const refused = await answer.json();
+    expect(refused).toMatchObject({ error, error_description: expect.any(String) });
+    expect(house.refused.at(-1)).toMatchObject({ source: "127.0.0.1", decisionId: refused.decision_id });
     expect(house.exchanges).toHaveLength(before);
   });
 

@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isFormContentType, ok, type Result, refuse } from "@credence/protocol";
+import { isFormContentType, ok, type Refusal, type Result, refuse } from "@credence/protocol";
 import { newReference, type Report } from "../sign-in/fault.ts";
 import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
 import { type BasicPorts, normalizeBasic } from "./basic.ts";
@@ -23,6 +23,8 @@ export interface TokenEndpointPorts extends BasicPorts {
   /** oidc-provider, for `authorization_code` and `refresh_token`. */
   readonly provider: Handler;
   readonly report: Report;
+  /** Takes what is refused before any grant sees it, for the record. */
+  readonly refused: (refusal: Refusal, context: ExchangeContext & { readonly decisionId: string }) => void;
 }
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -37,31 +39,44 @@ const SIGN_IN_GRANTS: ReadonlySet<string> = new Set(["authorization_code", "refr
 export function createTokenEndpoint(ports: TokenEndpointPorts): Handler {
   return async (req, res) => {
     try {
-      await answer(req, res, ports);
+      const outcome = await answer(req, res, ports);
+      if (!outcome.ok) refuseRequest(req, res, outcome.refusal, ports);
     } catch (error) {
       if (req.socket.destroyed) return;
-      ports.report({ reference: newReference(), code: "internal-fault", error });
-      if (!res.headersSent) sendRefusal(res, { reason: "internal-fault" });
+      const reference = newReference();
+      ports.report({ reference, code: "internal-fault", error });
+      if (!res.headersSent) sendRefusal(res, { reason: "internal-fault" }, reference);
       else res.destroy();
     }
   };
 }
 
-async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEndpointPorts): Promise<void> {
+/** Hands the request on to who answers it; or says why nobody does. */
+async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEndpointPorts): Promise<Result<void>> {
   // Cross-origin preflight: oidc-provider knows which public clients run in browsers.
   if (req.method === "OPTIONS") {
-    ports.provider(req, res);
-    return;
+    return ok(void ports.provider(req, res));
   }
-  if (req.method !== "POST") return sendRefusal(res, { reason: "method-wrong" }, { allow: "POST" });
-  if (!isFormContentType(req.headers["content-type"])) return sendRefusal(res, { reason: "form-content-type" });
+  if (req.method !== "POST") return refuse("method-wrong");
+  if (!isFormContentType(req.headers["content-type"])) return refuse("form-content-type");
   const body = await readBody(req);
-  if (!body.ok) return sendRefusal(res, body.refusal, { connection: "close" });
+  if (!body.ok) return body;
   const grantType = readGrantType(body.value);
-  if (!grantType.ok) return sendRefusal(res, grantType.refusal);
-  if (grantType.value === TOKEN_EXCHANGE) return exchange(req, res, body.value, ports);
-  if (SIGN_IN_GRANTS.has(grantType.value)) return signInGrant(req, res, body.value, ports);
-  return sendRefusal(res, { reason: "grant-type-unsupported" });
+  if (!grantType.ok) return grantType;
+  if (grantType.value === TOKEN_EXCHANGE) return ok(await exchange(req, res, body.value, ports));
+  if (SIGN_IN_GRANTS.has(grantType.value)) return ok(await signInGrant(req, res, body.value, ports));
+  return refuse("grant-type-unsupported");
+}
+
+function refuseRequest(req: IncomingMessage, res: ServerResponse, refusal: Refusal, ports: TokenEndpointPorts): void {
+  const decisionId = newReference();
+  ports.refused(refusal, { decisionId, source: req.socket.remoteAddress ?? "" });
+  const headers: Record<string, string> = {
+    ...(refusal.reason === "method-wrong" ? { allow: "POST" } : {}),
+    // The rest of a body that is too large is not read.
+    ...(refusal.reason === "form-too-large" ? { connection: "close" } : {}),
+  };
+  sendRefusal(res, refusal, decisionId, headers);
 }
 
 /** Exactly one `grant_type`. Everything else in the form is the business of the grant's own handler. */

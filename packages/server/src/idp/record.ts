@@ -22,15 +22,14 @@ const CODES: Readonly<Record<Exchange["outcome"], AuditCode>> = {
 export async function recordExchange(exchange: Exchange, audit: Pick<Audit, "record" | "countFailure">): Promise<void> {
   const { client, source = "unknown", refusal } = exchange;
   if (client !== undefined) return audit.record(toEvent(exchange, client));
-  if (refusal !== undefined) audit.countFailure({ reason: refusal.reason, source });
+  if (refusal !== undefined) audit.countFailure({ reason: refusal.reason, source, sample: exchange.id });
 }
 
 function toEvent(exchange: Exchange, { agent }: AuthenticatedAgent): AuditEvent {
-  const { id, at, source, subject, asked, granted, connections } = exchange;
+  const { id, source, subject, asked, granted, connections } = exchange;
   const client = granted?.app.clientId;
   return {
     code: CODES[exchange.outcome],
-    time: at,
     decisionId: id,
     agent: agent.id,
     reasons: reasonsOf(exchange),

@@ -20,6 +20,15 @@ export type SignInEvent =
       readonly at: number;
     }
   | {
+      readonly type: "grant-refused";
+      /** Why, in oidc-provider's words; nothing that the client sent. */
+      readonly detail: string;
+      /** Absent when the client was not authenticated. */
+      readonly agentId?: string;
+      readonly source: string;
+      readonly at: number;
+    }
+  | {
       readonly type: "signed-out";
       readonly personId: string;
       /** The agent that asked for it, if one did. */

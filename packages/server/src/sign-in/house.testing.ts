@@ -28,6 +28,8 @@ export interface TestHouse {
   readonly faults: Fault[];
   /** Exchanges that reached the injected handler. */
   readonly exchanges: { readonly body: string; readonly source: string; readonly url: string }[];
+  /** What the token endpoint refused before any grant saw it. */
+  readonly refused: { readonly reason: string; readonly source: string; readonly decisionId: string }[];
   /** The clock of the house, in seconds since the epoch; a test may move it. */
   readonly clock: { offset: number };
   change(change: (organization: Organization) => Organization): Promise<void>;
@@ -94,6 +96,7 @@ export async function startHouse(
   const events: SignInEvent[] = [];
   const faults: Fault[] = [];
   const exchanges: { body: string; source: string; url: string }[] = [];
+  const refused: TestHouse["refused"][number][] = [];
   const clock = { offset: 0 };
   const now = () => Math.floor(Date.now() / 1000) + clock.offset;
   const exchange: Exchange = async (request, { source }) => {
@@ -116,6 +119,7 @@ export async function startHouse(
     cookieKeys: ["a cookie key of this test"],
     now,
     clientSecret,
+    markAssertionUsed: (key, expiresAt) => store.consume("client-assertion", key, expiresAt),
     record: async (event) => void events.push(event),
     report: (fault) => void faults.push(fault),
     organizationName: async () => (await store.organization()).document.name,
@@ -129,6 +133,7 @@ export async function startHouse(
     clientSecret,
     exchange: options.exchange ?? exchange,
     report: (fault) => void faults.push(fault),
+    refused: ({ reason }, context) => void refused.push({ reason, ...context }),
   });
 
   return {
@@ -140,6 +145,7 @@ export async function startHouse(
     events,
     faults,
     exchanges,
+    refused,
     clock,
     now,
     async change(change) {

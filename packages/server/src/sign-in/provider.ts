@@ -80,6 +80,14 @@ export function createProvider(options: ProviderOptions): Provider {
   provider.on("server_error", (_ctx, error) => {
     options.report({ reference: newReference(), code: "server_error", error });
   });
+  provider.on("grant.error", (ctx, error) => {
+    const agentId = ctx.oidc.entities.Client?.clientId;
+    const detail = error.error_detail ?? error.error;
+    const event = { type: "grant-refused", detail, source: ctx.req.socket.remoteAddress ?? "", at: now() } as const;
+    const recorded = options.record(agentId === undefined ? event : { ...event, agentId });
+    // The answer is a refusal whatever becomes of its record.
+    recorded.catch((cause: unknown) => options.report({ reference: newReference(), code: "record", error: cause }));
+  });
   // What fails outside of oidc-provider's own handlers; else Koa prints it.
   Reflect.apply(provider.on, provider, [
     "error",

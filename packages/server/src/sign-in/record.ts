@@ -18,8 +18,12 @@ const REASONS: Readonly<Record<SignInFailure, RefusalReason>> = {
  */
 export function signInRecorder(audit: Pick<Audit, "record" | "countFailure">): RecordSignIn {
   return async (event) => {
-    const { agentId, at, source } = event;
-    const common = { time: at, source, ...(agentId === undefined ? {} : { agent: agentId }) };
+    const { agentId, source } = event;
+    const common = {
+      source,
+      ...(agentId === undefined ? {} : { agent: agentId }),
+      ...("reference" in event ? { decisionId: event.reference } : {}),
+    };
     switch (event.type) {
       case "sign-in-succeeded":
         return audit.record({ code: "sign-in.succeeded", ...common, person: { id: event.personId } });
@@ -27,13 +31,18 @@ export function signInRecorder(audit: Pick<Audit, "record" | "countFailure">): R
         return audit.record({ code: "sign-out", ...common, person: { id: event.personId } });
       case "sign-in-failed":
         return recordFailure(event, common, audit);
+      case "grant-refused": {
+        const reason = { id: "grant-refused", detail: event.detail } as const;
+        if (agentId === undefined) return audit.countFailure({ reason: reason.id, source, sample: event.detail });
+        return audit.record({ code: "grant.refused", ...common, reasons: [reason] });
+      }
     }
   };
 }
 
 async function recordFailure(
   { why, personId }: Extract<SignInEvent, { type: "sign-in-failed" }>,
-  common: { readonly time: number; readonly source: string; readonly agent?: string },
+  common: { readonly source: string; readonly agent?: string },
   audit: Pick<Audit, "record" | "countFailure">,
 ): Promise<void> {
   const id = REASONS[why];

@@ -11,9 +11,8 @@ import type { House } from "./pages/page.ts";
 import { createProvider, type ProviderOptions } from "./provider.ts";
 
 /** What a deployment says of its sign-in. */
-export interface SignInOptions extends Omit<ProviderOptions, "house" | "lifetimes" | "markAssertionUsed"> {
+export interface SignInOptions extends Omit<ProviderOptions, "house" | "lifetimes"> {
   readonly lifetimes?: Partial<Lifetimes>;
-  readonly markAssertionUsed?: ProviderOptions["markAssertionUsed"];
   /** The organization's name, asked for at most every few seconds. */
   readonly organizationName: () => string | Promise<string>;
   /** Whom people tell when something looks wrong: an email address, or the URL of a page. */
@@ -28,9 +27,6 @@ export interface SignIn {
   readonly alive: (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
 }
 
-/** Kind under which the store keeps the marks of used client assertions. */
-const CLIENT_ASSERTION_MARK = "client-assertion";
-
 /** Seconds for which the organization's name is remembered. */
 const NAME_AGE = 5;
 
@@ -41,9 +37,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   const artifacts: ArtifactPorts = { store, sealing, now };
   const assets = loadAssets(basePath(issuer));
   const house = createHouse(options, assets.stylesheet);
-  const markAssertionUsed =
-    options.markAssertionUsed ?? ((key, expiresAt) => store.consume(CLIENT_ASSERTION_MARK, key, expiresAt));
-  const provider = createProvider({ ...options, lifetimes, markAssertionUsed, house });
+  const provider = createProvider({ ...options, lifetimes, house });
   const check = createCredentialCheck(options);
   const sessionLifetime = lifetimes.session;
   const pages = createPages({ issuer, provider, artifacts, store, check, sessionLifetime, house, assets, report });

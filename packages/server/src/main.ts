@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** The composition root of the `credence` command: configuration, server, signals. */
+import { readFileSync } from "node:fs";
+import { CredenceError } from "@credence/protocol";
+import { runProgram } from "./cli/program.ts";
+import type { Config } from "./config/config.ts";
+import { openLog } from "./log.ts";
+import { renderProblems } from "./organization/render.ts";
+import { resolveSecret } from "./organization/secrets.ts";
+import { type RunningServer, startServer } from "./server.ts";
+
+process.exitCode = await runProgram(process.argv.slice(2), { serve });
+
+/** Serves until somebody asks it to end; a second signal ends it at once. */
+async function serve(config: Config): Promise<void> {
+  const asked = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  const begun = performance.now();
+  const { organization: path, logLevel, ...options } = config;
+  const organization = path === undefined ? {} : { organization: { path, text: readOrganizationFile(path) } };
+  const log = openLog(logLevel);
+  const server = await startServer({ ...options, ...organization, resolveSecret, log });
+  tell(config, server, (performance.now() - begun) / 1_000);
+  await asked;
+  await server.close();
+}
+
+function readOrganizationFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new CredenceError(`The organization file ${path} can not be read. Check its path and permissions.`, {
+      code: "configuration",
+      reason: "organization-unreadable",
+      cause,
+    });
+  }
+}
+
+function tell(config: Config, { organization, url }: RunningServer, seconds: number): void {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  say(`Credence is ready, after ${seconds.toFixed(2)} s.`);
+  say(`  issuer        ${config.issuer}`);
+  say(`  listens on    ${url}`);
+  say(`  data          ${config.dataDir}  (key file ${config.keyFile})`);
+  if (config.organization === undefined) say(`  organization  revision ${organization.revision}`);
+  else if (organization.read) say(`  organization  revision ${organization.revision}, from ${config.organization}`);
+  else {
+    say(`  organization  revision ${organization.revision}, from the store; ${config.organization} was not read`);
+    say(`                see what differs: credence plan ${config.organization} --data ${config.dataDir}`);
+  }
+  if (organization.warnings.length > 0) say(renderProblems(config.organization ?? "", organization.warnings));
+  say("Ctrl-C ends it.");
+}
