@@ -87,7 +87,7 @@ export interface Idp extends AsyncDisposable {
   readonly asked: { metadata: number; jwks: number };
 }
 
-export async function startIdp(key?: Key): Promise<Idp> {
+async function startIdp(key?: Key): Promise<Idp> {
   const own = key ?? (await newKey());
   const asked = { metadata: 0, jwks: 0 };
   const published: Idp["published"] = { keys: [own.publicJwk], metadata: {} };

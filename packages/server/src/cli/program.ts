@@ -16,7 +16,7 @@ export interface Actions {
 }
 
 /** The `credence` command. */
-export function buildProgram(actions: Actions, world: World = processWorld()): Command {
+function buildProgram(actions: Actions, world: World): Command {
   const program = new Command("credence")
     .description("Decides, for an organization, which agent may reach which app on whose behalf (ID-JAG).")
     .version(version())

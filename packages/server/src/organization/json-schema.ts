@@ -2,7 +2,7 @@ import { z } from "zod";
 import { organizationSchema } from "./schema.ts";
 
 /** The organization file's JSON schema, for editors: made from the schema that reads the file. */
-export function organizationJsonSchema(): Record<string, unknown> {
+function organizationJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(organizationSchema, { io: "input" });
   return {
     $schema,
