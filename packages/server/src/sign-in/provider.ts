@@ -95,6 +95,7 @@ export function createProvider(options: ProviderOptions): Provider {
   ]);
   provider.use(async (ctx, next) => {
     if (ctx.path === PATHS.authorize) {
+      assumeScope(ctx);
       grantOfflineAccess(ctx);
       // Where oidc-provider finds the path that it is mounted at, by comparing the two.
       Object.assign(ctx.req, { originalUrl: `${basePath(issuer)}${ctx.url}` });
@@ -104,6 +105,14 @@ export function createProvider(options: ProviderOptions): Provider {
     if (isObject(ctx.oidc)) await afterwards(ctx as unknown as KoaContextWithOIDC, options, show);
   });
   return provider;
+}
+
+/**
+ * Who asks for no scope signs somebody in: the default that RFC 6749 §3.3 wants defined. An empty value counts as none
+ * (§3.1).
+ */
+function assumeScope(ctx: Pick<KoaContextWithOIDC, "query">): void {
+  if (!ctx.query.scope) ctx.query = { ...ctx.query, scope: "openid" };
 }
 
 /**

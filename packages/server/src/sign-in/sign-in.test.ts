@@ -50,6 +50,14 @@ describe("somebody signs in", () => {
     expect(second?.sid).not.toBe(first.claims.sid);
   });
 
+  it.each(["missing", ""])("as with openid, when the scope is %j", async (scope) => {
+    const asked = await ask(house);
+    if (scope === "missing") asked.url.searchParams.delete("scope");
+    else asked.url.searchParams.set("scope", scope);
+    const page = await signInOnPage(createUserAgent(), asked.url);
+    expect((await redeem(asked, page)).claims()?.sub).toBe("alice");
+  });
+
   it("at a public client, with PKCE alone", async () => {
     const { claims } = await signIn(house, { id: "desktop", auth: oidc.None() });
     expect(claims.aud).toBe("desktop");
