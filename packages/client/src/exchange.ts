@@ -56,7 +56,7 @@ export async function exchange(context: AgentContext, request: IdJagRequest, idT
 }
 
 /** The agent's credential at an app. Exactly this issuer's: a resource may name any server, ours are never tried there. */
-export async function appClient(context: AgentContext, issuer: string): Promise<ClientIdentity> {
+export async function appClient(context: Pick<AgentContext, "clientAt">, issuer: string): Promise<ClientIdentity> {
   const client = await context.clientAt(issuer);
   if (client) return client;
   throw new AgentError(`The agent has no credential for ${issuer}. Register it there and add it to apps.`, {

@@ -8,7 +8,7 @@ import type {
   StoredOAuthTokens,
 } from "@modelcontextprotocol/client";
 import { AgentError, mismatch } from "./errors.ts";
-import { checkScope, type IdJagRequest } from "./exchange.ts";
+import { appClient, checkScope, type IdJagRequest } from "./exchange.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -74,11 +74,11 @@ export function idJagOAuthClientProvider(session: Session, options: ProviderOpti
     async clientInformation(context) {
       const asked = context?.issuer ?? issuer;
       if (asked === undefined) return undefined;
-      return information(await clientAt(session, asked), asked);
+      return information(await appClient(session, asked), asked);
     },
     async addClientAuthentication(headers, params) {
       const server = here().issuer;
-      const proof = await addClientAuth(params, await clientAt(session, server), server, now());
+      const proof = await addClientAuth(params, await appClient(session, server), server, now());
       for (const [name, value] of Object.entries(proof)) headers.set(name, value);
     },
     saveAuthorizationServerUrl(url) {
@@ -118,17 +118,6 @@ export function idJagOAuthClientProvider(session: Session, options: ProviderOpti
       throw interactive();
     },
   };
-}
-
-async function clientAt(session: Session, issuer: string): Promise<ClientIdentity> {
-  const client = await session.clientAt(issuer);
-  if (client) return client;
-  throw new AgentError(`The agent has no credential for ${issuer}. Register it there and add it to apps.`, {
-    leg: "discovery",
-    party: issuer,
-    code: "configuration",
-    reason: "app-unknown",
-  });
 }
 
 /** The issuer stands with it, so that the SDK sends it to no other server. */

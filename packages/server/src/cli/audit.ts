@@ -10,18 +10,10 @@ import { type Verification, verifyRecord } from "../audit/verify.ts";
 import { isErrno, storePath } from "../store/files.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
+import type { World } from "./world.ts";
 
-/** The world as these commands see it. */
-export interface AuditCommandWorld {
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
-  readonly stderr: NodeJS.WritableStream;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Seconds since the epoch. */
-  readonly now: () => number;
-  readonly exit: (code: 0 | 1 | 2) => void;
-  /** Ends `tail`. */
-  readonly interrupted: () => AbortSignal;
-}
+/** As much of the world as these commands see. */
+type AuditWorld = Pick<World, "stdout" | "stderr" | "env" | "now" | "exit" | "interrupted">;
 
 /** Not as told: the command did its work and found something. */
 const NOT_AS_TOLD = 1;
@@ -46,7 +38,7 @@ interface FilterOptions extends Options {
  * `credence audit list | tail | verify | heads`: reads the record of a running or a stopped server; never writes.
  * Exit codes: 0 as told, 1 the record is not as it was written, 2 usage (thrown by commander as CommanderError).
  */
-export function auditCommand(world: AuditCommandWorld = processWorld()): Command {
+export function auditCommand(world: AuditWorld): Command {
   const audit = command("audit", world).description("read and verify the record of what was decided and done");
   const commands = [listCommand(world), tailCommand(world), verifyCommand(world), headsCommand(world)];
   for (const one of commands) audit.addCommand(one);
@@ -56,7 +48,7 @@ export function auditCommand(world: AuditCommandWorld = processWorld()): Command
   );
 }
 
-function listCommand(world: AuditCommandWorld): Command {
+function listCommand(world: AuditWorld): Command {
   return withFilters(command("list", world), world, 50)
     .description("the latest events that fit, oldest first")
     .addHelpText("after", "\nExample:\n  credence audit list --data ./data --person alice@acme.example --since 7d")
@@ -73,7 +65,7 @@ const TAIL_WIDTHS = [23, 18, 34, 7, 34];
 const POLL_MILLISECONDS = 500;
 const POLL_LIMIT = 1_000;
 
-function tailCommand(world: AuditCommandWorld): Command {
+function tailCommand(world: AuditWorld): Command {
   return withFilters(command("tail", world), world, 10)
     .description("the latest events, then each new one as it comes, until interrupted")
     .addHelpText("after", "\nExample:\n  credence audit tail --data ./data --agent assistant")
@@ -91,7 +83,7 @@ function tailCommand(world: AuditCommandWorld): Command {
     );
 }
 
-function verifyCommand(world: AuditCommandWorld): Command {
+function verifyCommand(world: AuditWorld): Command {
   return command("verify", world)
     .description("check that nothing was changed in the record, or taken out of it")
     .requiredOption("--data <dir>", "data directory of the server")
@@ -114,7 +106,7 @@ function verifyCommand(world: AuditCommandWorld): Command {
     );
 }
 
-function headsCommand(world: AuditCommandWorld): Command {
+function headsCommand(world: AuditWorld): Command {
   return command("heads", world)
     .description("print the newest signed head of each writer, to be kept elsewhere for `verify --head`")
     .requiredOption("--data <dir>", "data directory of the server")
@@ -131,7 +123,7 @@ function headsCommand(world: AuditCommandWorld): Command {
 
 // --- What the commands share --------------------------------------------------------------------------------------------
 
-function command(name: string, world: AuditCommandWorld): Command {
+function command(name: string, world: AuditWorld): Command {
   return new Command(name)
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
@@ -142,7 +134,7 @@ function command(name: string, world: AuditCommandWorld): Command {
     });
 }
 
-function withFilters(to: Command, world: AuditCommandWorld, limit: number): Command {
+function withFilters(to: Command, world: AuditWorld, limit: number): Command {
   return to
     .requiredOption("--data <dir>", "data directory of the server")
     .option("--limit <n>", "how many events at most", parseLimit, limit)
@@ -170,7 +162,7 @@ function parseLimit(text: string): number {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-function parseSince(text: string, world: AuditCommandWorld): number {
+function parseSince(text: string, world: AuditWorld): number {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined && unit !== undefined) return world.now() - Number(amount) * (UNITS[unit] ?? 0);
   const time = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
@@ -179,11 +171,7 @@ function parseSince(text: string, world: AuditCommandWorld): number {
 }
 
 /** Opens the record for reading; what stands in the way (no such directory, another version) is the usage's fault. */
-async function withStore(
-  world: AuditCommandWorld,
-  dataDir: string,
-  use: (store: Store) => Promise<void>,
-): Promise<void> {
+async function withStore(world: AuditWorld, dataDir: string, use: (store: Store) => Promise<void>): Promise<void> {
   try {
     if (!statSync(dataDir, { throwIfNoEntry: false })?.isDirectory()) {
       throw new CredenceError(`There is no directory ${dataDir}. Name the server's data directory (--data).`, {
@@ -201,18 +189,13 @@ async function withStore(
 }
 
 /** A reader that has seen enough (`credence audit list | head`) is no failure; a full disk is. */
-function outputFailed(world: AuditCommandWorld, error: Error): void {
+function outputFailed(world: AuditWorld, error: Error): void {
   if (isErrno(error, "EPIPE")) return;
   write(world.stderr, `error: The output can not be written: ${error.message}`);
   world.exit(NOT_AS_TOLD);
 }
 
-function print(
-  world: AuditCommandWorld,
-  options: Options,
-  events: readonly RecordedEvent[],
-  widths: readonly number[],
-): void {
+function print(world: AuditWorld, options: Options, events: readonly RecordedEvent[], widths: readonly number[]): void {
   const colour = world.stdout.isTTY === true && !world.env.NO_COLOR;
   for (const event of events) {
     write(world.stdout, options.json ? eventJson(event) : eventLine(event, { colour, widths }));
@@ -272,23 +255,4 @@ function newestOfEach(heads: readonly AuditHead[]): readonly AuditHead[] {
 async function interruptedWithin(milliseconds: number, signal: AbortSignal): Promise<boolean> {
   await sleep(milliseconds, undefined, { signal }).catch(() => {});
   return signal.aborted;
-}
-
-function processWorld(): AuditCommandWorld {
-  return {
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    now: () => Date.now() / 1_000,
-    exit: (code) => {
-      process.exitCode = code;
-    },
-    interrupted() {
-      const controller = new AbortController();
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
-      // `credence audit tail | head` ends by closing the pipe.
-      process.stdout.once("error", () => controller.abort());
-      return controller.signal;
-    },
-  };
 }
