@@ -23,7 +23,7 @@ export type SignInEvent =
       readonly type: "grant-refused";
       /** Why, in oidc-provider's words; nothing that the client sent. */
       readonly detail: string;
-      /** Absent when the client was not authenticated. */
+      /** Absent when the client did not prove itself. */
       readonly agentId?: string;
       readonly source: string;
       readonly at: number;

@@ -81,7 +81,7 @@ export function createProvider(options: ProviderOptions): Provider {
     options.report({ reference: newReference(), code: "server_error", error });
   });
   provider.on("grant.error", (ctx, error) => {
-    const agentId = ctx.oidc.entities.Client?.clientId;
+    const agentId = provenAgent(ctx, error);
     const detail = error.error_detail ?? error.error;
     const event = { type: "grant-refused", detail, source: ctx.req.socket.remoteAddress ?? "", at: now() } as const;
     const recorded = options.record(agentId === undefined ? event : { ...event, agentId });
@@ -127,6 +127,23 @@ function grantOfflineAccess(ctx: Pick<KoaContextWithOIDC, "query">): void {
     ctx.query = { ...ctx.query, prompt: `${prompt} consent` };
   }
 }
+
+/**
+ * The agent behind a refused grant, if it proved itself: by its own authentication, or by a code or refresh token that we
+ * gave and that was used already. oidc-provider names the client before it has authenticated it, and a stranger who claims
+ * to be one must not write into the record in its name, as often as they like.
+ */
+function provenAgent(ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): string | undefined {
+  const { Client: client } = ctx.oidc.entities;
+  if (client === undefined) return undefined;
+  // Attestation is not offered here; a request that tries it is refused before any secret is looked at.
+  const tried = Object.keys(ctx.headers).some((name) => name.startsWith("oauth-client-attestation"));
+  const authenticated = client.clientAuthMethod !== "none" && error.error !== "invalid_client" && !tried;
+  return authenticated || USED_ALREADY.test(error.error_detail ?? "") ? client.clientId : undefined;
+}
+
+/** What oidc-provider and our adapter say of a code or refresh token that comes again; its grant ends with it. */
+const USED_ALREADY = /already (?:used|consumed)$/;
 
 type Show = (ctx: KoaContextWithOIDC, page: (house: House) => Page) => Promise<void>;
 
