@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createCredentialCheck } from "./credentials.ts";
 import type { SignInEvent } from "./events.ts";
+import type { Fault } from "./fault.ts";
 import { PASSWORD, person } from "./house.testing.ts";
 import { hashPassword } from "./password.ts";
 
@@ -11,7 +12,9 @@ async function check(over: { record?: (event: SignInEvent) => Promise<void> } = 
   const events: SignInEvent[] = [];
   const store = { personByEmail: async (email: string) => (email === alice.email ? alice : undefined) };
   const record = over.record ?? (async (event) => void events.push(event));
-  return { events, run: createCredentialCheck({ store, record, now: () => 1_800_000_000 }) };
+  const faults: Fault[] = [];
+  const report = (fault: Fault) => void faults.push(fault);
+  return { events, faults, run: createCredentialCheck({ store, record, report, now: () => 1_800_000_000 }) };
 }
 
 describe("what a person types", () => {
@@ -26,6 +29,17 @@ describe("what a person types", () => {
   it("signs nobody in when that can not be put on record", async () => {
     const { run } = await check({ record: () => Promise.reject(new Error("the disk is full")) });
     await expect(run(typed)).rejects.toThrow("the disk is full");
+  });
+
+  it("is refused without waiting for the record, whose disk would tell who exists", async () => {
+    const { run } = await check({ record: () => new Promise(() => {}) });
+    expect(await run({ ...typed, password: "wrong" })).toEqual({ ok: false, why: "wrong" });
+  });
+
+  it("is refused in the same words when that can not be put on record, and the operator hears of it", async () => {
+    const { run, faults } = await check({ record: () => Promise.reject(new Error("the disk is full")) });
+    expect(await run({ ...typed, password: "wrong" })).toEqual({ ok: false, why: "wrong" });
+    expect(faults).toMatchObject([{ code: "record_failed" }]);
   });
 
   it("waits when too much is checked already, and is on record", async () => {

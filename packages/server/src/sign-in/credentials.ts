@@ -1,12 +1,15 @@
 import type { Person } from "../directory/types.ts";
 import { type Attempts, createAttempts } from "./attempts.ts";
 import type { RecordSignIn, SignInFailure } from "./events.ts";
+import { newReference, type Report } from "./fault.ts";
 import { verifyAgainstNobody, verifyPassword } from "./password.ts";
 
 /** What checking a password needs from the house. */
 export interface CredentialPorts {
   readonly store: { personByEmail(email: string): Promise<Person | undefined> };
   readonly record: RecordSignIn;
+  /** Told of failures that could not be put on record. */
+  readonly report: Report;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
@@ -41,7 +44,8 @@ const WAITING = 50;
 
 /**
  * Makes the check of a typed email and password. Somebody unknown, disabled or without a password costs the same time as
- * a wrong password and gets the same answer.
+ * a wrong password and gets the same answer. A success is on record before it counts; a failure is answered without
+ * waiting for that, because only failures of people who exist go to disk, and waiting would tell who does.
  */
 export function createCredentialCheck(ports: CredentialPorts): CheckCredentials {
   const attempts: Attempts = createAttempts();
@@ -51,25 +55,27 @@ export function createCredentialCheck(ports: CredentialPorts): CheckCredentials 
     const { agentId, reference, source } = typed;
     const at = ports.now();
     const email = typed.email.trim().normalize("NFC").slice(0, EMAIL_MAX);
-    const failed = async (why: SignInFailure, person?: Person) => {
+    const failed = (why: SignInFailure, person?: Person): void => {
       const who = person === undefined ? {} : { personId: person.id };
-      await ports.record({ type: "sign-in-failed", why, ...who, agentId, reference, source, at });
+      ports
+        .record({ type: "sign-in-failed", why, ...who, agentId, reference, source, at })
+        .catch((error: unknown) => ports.report({ reference: newReference(), code: "record_failed", error }));
     };
 
     const attempt = attempts.begin(email, source, at);
     if (!("succeeded" in attempt)) {
-      await failed("too-many-attempts");
+      failed("too-many-attempts");
       return { ok: false, why: "wait", wait: attempt.wait };
     }
     const person = email === "" ? undefined : await ports.store.personByEmail(email);
     const fits = await turn(() => passwordFits(person, typed.password));
     if (fits === "busy") {
-      await failed("busy", person);
+      failed("busy", person);
       return { ok: false, why: "wait", wait: 5 };
     }
     const why = failure(person, fits);
     if (why !== undefined || person === undefined) {
-      await failed(why ?? "person-unknown", person);
+      failed(why ?? "person-unknown", person);
       return { ok: false, why: "wrong" };
     }
     attempt.succeeded();
