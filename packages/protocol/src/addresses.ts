@@ -57,10 +57,15 @@ function ipv6Kind(groups: readonly number[]): AddressKind {
   // ::ffff:0:0/96 mapped, ::/96 compatible, 64:ff9b::/96 NAT64, 2002::/16 6to4: the IPv4 address inside decides.
   if (leading && f === 0xffff) return ipv4Kind(embedded);
   if (leading && f === 0) return "private";
-  if (a === 0x64 && b === 0xff9b) return ipv4Kind(embedded) === "public" ? "public" : "private";
+  // 64:ff9b:1::/48 (RFC 8215) is NAT64 as a network likes it: what an address there leads to, nobody outside can say.
+  if (a === 0x64 && b === 0xff9b) {
+    const wellKnown = groups.slice(2, 6).every((group) => group === 0);
+    return wellKnown && ipv4Kind(embedded) === "public" ? "public" : "private";
+  }
   if (a === 0x2002) return "private";
-  // 2000::/3 is the global unicast space; 2001::/23 and 2001:db8::/32 in it are special.
-  const global = a >= 0x2000 && a <= 0x3fff && !(a === 0x2001 && (b < 0x200 || b === 0xdb8));
+  // 2000::/3 is the global unicast space; 2001::/23, 2001:db8::/32 and 3fff::/20 in it are special.
+  const special = (a === 0x2001 && (b < 0x200 || b === 0xdb8)) || (a === 0x3fff && b < 0x1000);
+  const global = a >= 0x2000 && a <= 0x3fff && !special;
   return global ? "public" : "private";
 }
 

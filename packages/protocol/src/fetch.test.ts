@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, get, globalAgent, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { addressKind, checkUrl, guardedFetch } from "./fetch.ts";
@@ -40,6 +40,10 @@ describe("a URL that somebody else named", () => {
     ["https://127.0.0.1/", "address-loopback"],
     ["https://localhost/", "address-loopback"],
     ["https://x.localhost/", "address-loopback"],
+    ["https://localhost./", "address-loopback"],
+    ["https://x.localhost./", "address-loopback"],
+    ["https://127.0.0.1./", "address-loopback"],
+    ["https://notlocalhost/", "ok"],
     ["https://[::1]/", "address-loopback"],
     ["https://10.1.2.3/", "address-private"],
     ["https://169.254.169.254/latest/meta-data", "address-private"],
@@ -80,6 +84,8 @@ test.each([
   ["64:ff9b::10.0.0.1", "private"],
   ["64:ff9b::8.8.8.8", "public"],
   ["64:ff9b::127.0.0.1", "private"],
+  ["64:ff9b:1:a00:1::8.8.8.8", "private"],
+  ["3fff:fff::1", "private"],
   ["2002:7f00:1::", "private"],
   ["2001:db8::1", "private"],
   ["2606:4700::1111", "public"],
@@ -144,6 +150,20 @@ describe("nodeFetch", () => {
     expect((error as { reason: string }).reason).toBe("address-private");
     const answer = await nodeFetch({ allowLoopback: true })(url);
     expect(await answer.text()).toBe("reached");
+  });
+
+  test("refuses an address too, which needs no look-up", async () => {
+    const url = await serve((_, response) => response.end("reached"));
+    expect(await reasonOf(nodeFetch()(url))).toBe("address-private");
+    expect(await reasonOf(nodeFetch({ allowLoopback: true })("http://10.255.255.1:9/"))).toBe("address-private");
+  });
+
+  test("does not use a connection that somebody else opened without a check", async () => {
+    const url = (await serve((_, response) => response.end("reached"))).replace("127.0.0.1", "localhost");
+    await new Promise((resolve) => get(url, (response) => response.resume().once("end", resolve)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(Object.keys(globalAgent.freeSockets)).not.toEqual([]);
+    expect(await reasonOf(nodeFetch()(url))).toBe("address-private");
   });
 
   test("sends method, headers and body, and stops by its signal", async () => {

@@ -47,8 +47,9 @@ export function checkUrl(url: string, allowLoopback: boolean = false): URL {
   return parsed;
 }
 
+/** With or without the dot that ends a name in the DNS. @see RFC 6761 §6.3 */
 function isLocalName(hostname: string): boolean {
-  return hostname === "localhost" || hostname.endsWith(".localhost");
+  return /(?:^|\.)localhost\.?$/.test(hostname);
 }
 
 /**

@@ -1,10 +1,10 @@
 /** A fetch for Node that checks the address at connect time, so that a name can not lead to a private network. */
 import type { LookupAddress, LookupOptions } from "node:dns";
 import { lookup } from "node:dns";
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
-import { addressKind } from "./addresses.ts";
+import { addressKind, isAddress } from "./addresses.ts";
 import { CredenceError } from "./errors.ts";
 
 /**
@@ -15,19 +15,24 @@ import { CredenceError } from "./errors.ts";
  * @returns a fetch; its promise rejects with CredenceError `fetch_refused` for a private address.
  */
 export function nodeFetch(options: { readonly allowLoopback?: boolean } = {}): typeof globalThis.fetch {
-  const checkedLookup = lookupPublic(options.allowLoopback ?? false);
+  const allowLoopback = options.allowLoopback ?? false;
+  const checkedLookup = lookupPublic(allowLoopback);
+  // Connections of its own: one that others opened and left in the pool was never checked.
+  const agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
   return async (input, init) => {
     const request = new Request(input, init);
     const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer());
     const url = new URL(request.url);
-    const send = url.protocol === "https:" ? httpsRequest : httpRequest;
+    // Node resolves no address, so no look-up would see this one.
+    if (isAddress(url.hostname) && !isAllowed(url.hostname, allowLoopback)) throw privateAddress(url.hostname);
+    const [send, agent] = url.protocol === "https:" ? [httpsRequest, agents["https:"]] : [httpRequest, agents["http:"]];
     const { signal } = request;
     return new Promise<Response>((resolve, reject) => {
       const headers = {
         ...Object.fromEntries(request.headers),
         ...(body ? { "content-length": body.byteLength } : {}),
       };
-      const sent = send(url, { method: request.method, headers, lookup: checkedLookup, signal });
+      const sent = send(url, { method: request.method, headers, lookup: checkedLookup, signal, agent });
       // An aborted signal's own reason says whether it was a time limit.
       sent.on("error", (error) => reject(signal.aborted ? signal.reason : error));
       sent.on("response", (answer) => resolve(toResponse(answer)));
@@ -56,15 +61,17 @@ function lookupPublic(allowLoopback: boolean) {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, "");
       // One private answer spoils the name: which of several is used must not be left to chance.
-      const bad = addresses.find(({ address }) => {
-        const kind = addressKind(address);
-        return kind === "private" || (kind === "loopback" && !allowLoopback);
-      });
+      const bad = addresses.find(({ address }) => !isAllowed(address, allowLoopback));
       const [first] = addresses;
       if (bad || !first) return callback(privateAddress(hostname), "");
       return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
+}
+
+function isAllowed(address: string, allowLoopback: boolean): boolean {
+  const kind = addressKind(address);
+  return kind === "public" || (kind === "loopback" && allowLoopback);
 }
 
 function privateAddress(hostname: string): CredenceError {
