@@ -76,7 +76,8 @@ async function tell(stage: Stage): Promise<boolean> {
   return true;
 }
 
-function whereThingsAre({ places, mcp, alice, dataDir, organizationFile }: Stage): string {
+/** Secrets are printed because they are of this run alone, and whoever reads this owns both servers. */
+function whereThingsAre({ places, mcp, alice, secrets, dataDir, organizationFile }: Stage): string {
   return `
 Everything stays up until Ctrl-C.
 
@@ -85,10 +86,14 @@ Everything stays up until Ctrl-C.
   Sign in as        ${alice.email}  password ${alice.password}
   Organization      ${organizationFile}
 
-Try next, in another terminal:
+Try next, in another terminal, in this folder. What happened, and what the file would change back:
 
   npm run credence -- audit list --data ${dataDir}
-  npm run credence -- connection on assistant-ledger --data ${dataDir}
   npm run credence -- plan ${organizationFile} --data ${dataDir}
+
+Switch the connection on again, and be the assistant yourself, with the code of the README:
+
+  npm run credence -- connection on assistant-ledger --data ${dataDir}
+  export ASSISTANT_SECRET=${secrets.assistant} LEDGER_SECRET=${secrets.assistantAtLedger}
 `;
 }
