@@ -110,8 +110,8 @@ describe("a token that does not count here", () => {
   test.each<[string, () => Promise<string>, string]>([
     ["ID-JAG used as a bearer token at the API", () => home.idJag(), "access-token-typ"],
     [
-      "ID-JAG with this API as audience",
-      () => home.idJag({ aud: home.resource, iss: home.url }, home.key.signer),
+      "ID-JAG with this API as audience, our key and all claims of an access token",
+      () => home.idJag({ ...claims() }, home.key.signer),
       "access-token-typ",
     ],
     [

@@ -27,6 +27,18 @@ test("a client with a key redeems, and its assertion counts once", async () => {
   expectRefused(again, 401, "invalid_client", "client-assertion-replayed");
 });
 
+test("the same client assertion sent 100 times at once, each with an ID-JAG of its own: exactly one counts", async () => {
+  const form = new URLSearchParams(await request(home.url));
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      form.set("assertion", await home.idJag());
+      return home.post(form.toString(), { authorization: "" });
+    }),
+  );
+  const errors = answers.map(({ status, body }) => (status === 200 ? "granted" : body.error)).sort();
+  expect(errors).toEqual(["granted", ...Array<string>(99).fill("invalid_client")]);
+});
+
 test.each([
   ["another server", () => "https://other.example"],
   ["the token endpoint", () => `${home.url}/token`],

@@ -202,6 +202,23 @@ describe("another kind of token, or another key, is refused", () => {
     refuseGrant(await home.redeem({ assertion: await home.idJag({}, disguised) }), "id-jag-signature");
   });
 
+  test("key confusion: signed by another customer's IdP, which is trusted for that one alone", async () => {
+    await using globex = await house();
+    await using both = await house((_, idp) => ({
+      customers: [
+        { id: "globex", issuers: [{ issuer: globex.idp.issuer }] },
+        { id: "acme", issuers: [{ issuer: idp.issuer }] },
+      ],
+      resolveSubject: ({ customer, sub }) => ({ id: `${customer}/${sub}`, customer }),
+    }));
+    const { signer } = globex.idp.key;
+    const own = await both.redeem({ assertion: await both.idJag({ iss: globex.idp.issuer }, signer) });
+    expect(own.event?.account).toBe("globex/alice");
+    refuseGrant(await both.redeem({ assertion: await both.idJag({}, signer) }), "id-jag-key");
+    const disguised = { ...signer, kid: both.idp.key.privateJwk.kid };
+    refuseGrant(await both.redeem({ assertion: await both.idJag({}, disguised) }), "id-jag-signature");
+  });
+
   test("a key that the token brings along (jwk, jku, x5u) is not looked at", async () => {
     const mallory = await newKey();
     await using trap = await house();
