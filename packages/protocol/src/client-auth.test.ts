@@ -20,6 +20,7 @@ const clients = new Map<string, ClientCredential>([
   ["https://agent.example/client", { method: "client_secret_basic", secret: "rawone" }],
   ["poster", { method: "client_secret_post", secret: "posted" }],
   ["public", { method: "none" }],
+  ["unset", { method: "client_secret_basic", secret: "" }],
 ]);
 
 beforeAll(async () => {
@@ -102,6 +103,7 @@ describe("Basic", () => {
     ["an unknown client", `Basic ${btoa("nobody:x")}`, "client-unknown"],
     ["a wrong secret", `Basic ${btoa("assistant:x")}`, "client-secret-wrong"],
     ["an empty secret", `Basic ${btoa("assistant:")}`, "client-secret-wrong"],
+    ["an empty secret that was registered so", `Basic ${btoa("unset:")}`, "client-secret-wrong"],
     ["a client of another method", `Basic ${btoa("poster:posted")}`, "client-auth-method-wrong"],
     ["a public client", `Basic ${btoa("public:")}`, "client-auth-method-wrong"],
   ])("with %s is refused", async (_, header, reason) => {

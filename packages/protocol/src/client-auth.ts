@@ -183,7 +183,9 @@ async function checkSecret<Client extends { readonly clientId: string }>(
   if (found === undefined) return refuse("client-unknown");
   const { credential } = found;
   if (credential.method !== method) return refuse("client-auth-method-wrong", credential.method);
-  return (await equalSecrets(secret, credential.secret)) ? ok(found.client) : refuse("client-secret-wrong");
+  // A client that was registered with an empty secret has none: nobody proves anything with it.
+  const proven = credential.secret !== "" && (await equalSecrets(secret, credential.secret));
+  return proven ? ok(found.client) : refuse("client-secret-wrong");
 }
 
 async function checkAssertion<Client extends { readonly clientId: string }>(

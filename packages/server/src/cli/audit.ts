@@ -10,7 +10,7 @@ import { type Verification, verifyRecord } from "../audit/verify.ts";
 import { isErrno, storePath } from "../store/files.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
-import type { World } from "./world.ts";
+import { dataOption, type World } from "./world.ts";
 
 /** As much of the world as these commands see. */
 type AuditWorld = Pick<World, "stdout" | "stderr" | "env" | "now" | "exit" | "interrupted">;
@@ -86,7 +86,7 @@ function tailCommand(world: AuditWorld): Command {
 function verifyCommand(world: AuditWorld): Command {
   return command("verify", world)
     .description("check that nothing was changed in the record, or taken out of it")
-    .requiredOption("--data <dir>", "data directory of the server")
+    .addOption(dataOption(world))
     .option("--head <file>", "signed heads that were kept elsewhere (what `credence audit heads` printed)")
     .option("--json", "one line of JSON on stdout; everything for people on stderr")
     .addHelpText("after", "\nExample:\n  credence audit verify --data ./data --head heads-of-yesterday.jsonl")
@@ -109,7 +109,7 @@ function verifyCommand(world: AuditWorld): Command {
 function headsCommand(world: AuditWorld): Command {
   return command("heads", world)
     .description("print the newest signed head of each writer, to be kept elsewhere for `verify --head`")
-    .requiredOption("--data <dir>", "data directory of the server")
+    .addOption(dataOption(world))
     .option("--all", "every signed head, not only the newest of each writer")
     .option("--json", "the same: heads are always lines of JSON")
     .addHelpText("after", "\nExample:\n  credence audit heads --data ./data >> /mnt/elsewhere/heads.jsonl")
@@ -136,7 +136,7 @@ function command(name: string, world: AuditWorld): Command {
 
 function withFilters(to: Command, world: AuditWorld, limit: number): Command {
   return to
-    .requiredOption("--data <dir>", "data directory of the server")
+    .addOption(dataOption(world))
     .option("--limit <n>", "how many events at most", parseLimit, limit)
     .option("--code <code>", "only this code, or the part of it before the dot: exchange, sign-in, …")
     .option("--agent <id>", "only this agent")

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { type AdminAnswer, type AdminQuestion, askAdmin } from "../admin/client.ts";
-import { DEFAULT_DATA } from "../config/schema.ts";
 import { organizationJsonSchemaText } from "../organization/json-schema.ts";
 import { renderPlan, renderProblems } from "../organization/render.ts";
 import { readAll, readLine } from "./input.ts";
-import { painter, peopleOf, type World } from "./world.ts";
+import { dataOption, painter, peopleOf, type World } from "./world.ts";
 
 /** `plan`, `apply`, `export`, `status` and `schema`: the organization file and the running server. */
 export function organizationCommands(world: World): Command[] {
@@ -165,11 +164,6 @@ function onOrOff(value: string): boolean {
 }
 
 // --- What the commands share --------------------------------------------------------------------------------------------
-
-function dataOption(world: World): Option {
-  const byDefault = world.env.CREDENCE_DATA || DEFAULT_DATA;
-  return new Option("--data <dir>", "data directory of the running server (or CREDENCE_DATA)").default(byDefault);
-}
 
 async function fileText(world: World, file: string): Promise<string | undefined> {
   try {

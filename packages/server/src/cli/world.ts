@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { CommanderError } from "commander";
+import { CommanderError, Option } from "commander";
+import { DEFAULT_DATA } from "../config/schema.ts";
 
 /** The world as the commands see it: everything that a test must be able to stand in for. */
 export interface World {
@@ -36,6 +37,12 @@ export function processWorld(): World {
       return controller.signal;
     },
   };
+}
+
+/** `--data`, the same for every command: the flag, else CREDENCE_DATA, else the directory that `serve` takes by default. */
+export function dataOption({ env }: Pick<World, "env">): Option {
+  const byDefault = env.CREDENCE_DATA || DEFAULT_DATA;
+  return new Option("--data <dir>", "data directory of the server (or CREDENCE_DATA)").default(byDefault);
 }
 
 /** Where text for people goes: with `--json`, stdout is the machine's alone. */
