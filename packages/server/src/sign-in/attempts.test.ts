@@ -50,6 +50,24 @@ describe("guessing at passwords", () => {
     expect(attempts.begin("new@x", "2.2.2.2", NOW).wait).toBe(0);
   });
 
+  it("from many addresses of one IPv6 network counts as from one", () => {
+    const attempts = createAttempts();
+    let tries = 0;
+    while (tries < 99 && attempts.begin(`${tries}@x`, `2001:db8:0:1::${tries.toString(16)}`, NOW).wait === 0)
+      tries += 1;
+    expect(tries).toBe(50);
+    expect(attempts.begin("new@x", "2001:db8:0:1:ffff:ffff:ffff:ffff", NOW).wait).toBeGreaterThan(0);
+    expect(attempts.begin("new@x", "2001:db8:0:2::1", NOW).wait).toBe(0);
+    expect(attempts.begin("new@x", "::ffff:192.0.2.1", NOW).wait).toBe(0);
+  });
+
+  it("is not forgotten for a flood of other addresses from somebody who has to wait", () => {
+    const attempts = createAttempts();
+    failUntilWait(attempts, "a@x", "1.1.1.1");
+    for (let i = 0; i < 25_000; i++) attempts.begin(`${i}@x`, "2.2.2.2", NOW);
+    expect(attempts.begin("a@x", "1.1.1.1", NOW).wait).toBeGreaterThan(0);
+  });
+
   it("counts an email once, however it is written", () => {
     const attempts = createAttempts();
     failUntilWait(attempts, "Alice@X", "1.1.1.1");

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { LRUCache } from "lru-cache";
 import { hashed } from "./artifacts.ts";
 
@@ -23,7 +24,7 @@ const LIMITS = {
 
 /** Seconds of quiet after which failures are forgotten. */
 const FORGET = 900;
-/** How many accounts and addresses are remembered; the least recent goes first. */
+/** How many of each kind are remembered; the least recent goes first, so one kind can not push out another. */
 const REMEMBERED = 20_000;
 
 interface Count {
@@ -51,40 +52,78 @@ export interface Attempts {
 
 /** Makes the counts, empty. */
 export function createAttempts(): Attempts {
-  const counts = new LRUCache<string, Count>({ max: REMEMBERED });
-
-  function count(key: string, now: number): Count {
-    const known = counts.get(key);
-    if (known !== undefined && now - known.last <= FORGET) return known;
-    const fresh = { failures: 0, until: 0, last: now };
-    counts.set(key, fresh);
-    return fresh;
-  }
+  const pairs = createCounts();
+  const accounts = createCounts();
+  const addresses = createCounts();
 
   return {
     begin(email, source, now) {
       const account = hashed(email.toLowerCase());
-      const limited: readonly (readonly [Count, Limit])[] = [
-        [count(`pair ${account} ${source}`, now), LIMITS.pair],
-        [count(`account ${account}`, now), LIMITS.account],
-        [count(`address ${source}`, now), LIMITS.address],
+      const address = network(source);
+      const limited: readonly (readonly [Counts, string, Limit])[] = [
+        [pairs, `${account} ${address}`, LIMITS.pair],
+        [accounts, account, LIMITS.account],
+        [addresses, address, LIMITS.address],
       ];
-      const wait = Math.ceil(Math.max(...limited.map(([one]) => one.until - now)));
+      // Asked before anything is remembered: who has to wait leaves no trace, and so pushes out nobody else's.
+      const before = limited.map(([counts, key]) => counts.known(key, now) ?? fresh(now));
+      const wait = Math.ceil(Math.max(...before.map(({ until }) => until - now)));
       if (wait > 0) return { wait };
-      const before = limited.map(([one]) => ({ ...one }));
-      for (const [one, limit] of limited) fail(one, limit, now);
+      const tried = limited.map(([counts, key, limit], i) => {
+        const one = counts.known(key, now) ?? counts.add(key, now);
+        fail(one, limit, now);
+        return { one, until: before[i]?.until ?? 0 };
+      });
       return {
         wait: 0,
         succeeded() {
           // The account's owner was here, from this address: only what others did stays counted.
-          for (const [i, [one]] of limited.entries()) {
+          for (const [i, { one, until }] of tried.entries()) {
             one.failures = i === 0 ? 0 : Math.max(0, one.failures - 1);
-            one.until = i === 0 ? 0 : (before[i]?.until ?? 0);
+            one.until = i === 0 ? 0 : until;
           }
         },
       };
     },
   };
+}
+
+interface Counts {
+  /** What is remembered and not forgotten by now. */
+  known(key: string, now: number): Count | undefined;
+  add(key: string, now: number): Count;
+}
+
+function createCounts(): Counts {
+  const counts = new LRUCache<string, Count>({ max: REMEMBERED });
+  return {
+    known(key, now) {
+      const found = counts.get(key);
+      return found !== undefined && now - found.last <= FORGET ? found : undefined;
+    },
+    add(key, now) {
+      const one = fresh(now);
+      counts.set(key, one);
+      return one;
+    },
+  };
+}
+
+function fresh(now: number): Count {
+  return { failures: 0, until: 0, last: now };
+}
+
+/** Whoever has one IPv6 address has the 2^64 beside it: a /64 counts as one. @see RFC 6177 §2 */
+function network(source: string): string {
+  if (!isIPv6(source) || /^::ffff:/i.test(source)) return source;
+  const [head = "", tail = ""] = (source.split("%")[0] ?? "").split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === "" ? [] : tail.split(":");
+  const zeros = source.includes("::") ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0") : [];
+  return [...left, ...zeros, ...right]
+    .slice(0, 4)
+    .map((group) => group.toLowerCase())
+    .join(":");
 }
 
 function fail(count: Count, { free, longest }: Limit, now: number): void {
