@@ -334,6 +334,13 @@ export const BROKEN: readonly BrokenFile[] = [
   },
   { why: "nothing", text: "# nothing yet\n", line: 1, column: 1, says: /empty/ },
   {
+    why: "an agent named like a member of every object",
+    text: broken("- id: worker", "- id: constructor"),
+    line: 18,
+    column: 9,
+    says: /taken/,
+  },
+  {
     why: "a prototype",
     text: broken("clients: { assistant", "clients: { __proto__: x, assistant"),
     line: 27,

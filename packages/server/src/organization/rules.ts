@@ -6,6 +6,14 @@ export const ID = /^[A-Za-z0-9][A-Za-z0-9._~@+-]{0,127}$/;
 /** An agent's id is its client id, which may be a URL. @see RFC 6749 Appendix A.1 */
 export const CLIENT_ID = /^[A-Za-z0-9][!#-[\]-~]{0,511}$/;
 
+/**
+ * Whether a name is one that every JavaScript object has (`constructor`, `toString`, …). oidc-provider looks agents up in
+ * plain objects, where such an agent would find the language's own functions, shared by all people.
+ */
+export function isObjectMember(name: string): boolean {
+  return name in {};
+}
+
 /** @see RFC 6749 §3.3 */
 export const SCOPE = /^[!#-[\]-~]{1,255}$/;
 

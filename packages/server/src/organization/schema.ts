@@ -7,6 +7,7 @@ import {
   ID,
   isBoundedHash,
   isIssuer,
+  isObjectMember,
   isRedirectUri,
   isResource,
   PASSWORD_HASH,
@@ -27,6 +28,9 @@ const clientId = z
   .string()
   .regex(CLIENT_ID, { error: "is not a client id" })
   .describe("A client id: printable ASCII without spaces, beginning with a letter or digit; it may be an https URL.");
+const agentId = clientId
+  .refine((value) => !isObjectMember(value), { error: "is a word that is taken" })
+  .describe("The agent's client id here: printable ASCII without spaces; it may be an https URL. Never reused.");
 const name = z
   .string()
   .regex(/^[^\p{Cc}]*$/u, { error: "has control characters" })
@@ -119,7 +123,7 @@ const auth = z
   .describe("method: client_secret_basic, client_secret_post (both with secret), private_key_jwt (with jwks) or none.");
 
 export const agentSchema = z.strictObject({
-  id: clientId,
+  id: agentId,
   name,
   enabled,
   auth,
