@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { generateSigningKey } from "@credence/protocol/jws";
-import { importJWK, SignJWT } from "jose";
+import { decodeJwt, importJWK, SignJWT } from "jose";
 import * as oidc from "openid-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agent, CALLBACK, SECRET, startHouse, type TestHouse } from "./house.testing.ts";
@@ -163,6 +163,14 @@ describe("a client proves itself", () => {
     expect((await post(form)).status).toBe(200);
     const again = await post({ ...(await freshCode({ id: "keyed" })), ...onlyAssertion(form) });
     expect(again).toMatchObject({ status: 401, body: { error: "invalid_client" } });
+  });
+
+  it("with a key, and the mark of that use outlives the assertion for as long as the exchange would take it", async () => {
+    const { form } = await assertion({ exp: house.now() + 60 });
+    expect((await post(form)).status).toBe(200);
+    const { jti } = decodeJwt(form.client_assertion);
+    await house.store.sweep(house.now() + 60 + 29);
+    expect(await house.store.consume("client-assertion", `keyed ${jti}`, house.now() + 60)).toBe("again");
   });
 
   it.each([
