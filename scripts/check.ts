@@ -8,6 +8,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { arrows } from "./arrows.ts";
 import { build } from "./build.ts";
 import { checkSnippets } from "./snippets.ts";
+import { checkStandards } from "./standards.ts";
 import { type Outcome, tool } from "./tool.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -64,6 +65,11 @@ const CHECKS: readonly Check[] = [
     name: "snippets",
     mend: "Mend the block so that it compiles as a reader would paste it; the check `build` must pass first.",
     run: async () => failures(await checkSnippets(ROOT)),
+  },
+  {
+    name: "standards",
+    mend: "docs/standards.md names files and tests that exist; whoever renames one changes its row.",
+    run: async () => failures(await checkStandards(ROOT)),
   },
   {
     name: "lengths",

@@ -3,6 +3,7 @@
  *
  * A *reason* is exact and for the operator: log, audit, simulator. An *error* is what the wire may say. Every refusal in
  * every package names a reason; the error, its HTTP status and what the client should do follow from the tables here.
+ * It is long because it is one table: whoever looks for a reason looks in one place.
  */
 
 /** What the client should do after an error, as a machine-readable hint. */

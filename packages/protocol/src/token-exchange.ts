@@ -121,7 +121,7 @@ export interface TokenExchangeAnswer {
   readonly resource?: string | readonly string[];
 }
 
-/** Builds the answer. The granted scope and resource always stand in it. @see ID-JAG draft §4.3.4 */
+/** Builds the answer. The granted scope and resource stand in it, whatever was asked. @see ID-JAG draft §4.3.4 */
 export function buildTokenExchangeAnswer(granted: {
   readonly idJag: string;
   readonly expiresIn: number;
@@ -133,7 +133,8 @@ export function buildTokenExchangeAnswer(granted: {
     access_token: granted.idJag,
     token_type: "N_A",
     expires_in: granted.expiresIn,
-    scope: granted.scope.join(" "),
+    // RFC 6749 §3.3: a scope has at least one token.
+    ...(granted.scope.length === 0 ? {} : { scope: granted.scope.join(" ") }),
     ...(granted.resource === undefined ? {} : { resource: granted.resource }),
   };
 }
