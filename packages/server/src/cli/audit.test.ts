@@ -1,10 +1,35 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { generateSigningKey, importSigner } from "@credence/protocol/jws";
 import { CommanderError } from "commander";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { permit, type RecordOnDisk, recordOnDisk } from "../audit/audit.testing.ts";
+import { rowHash } from "../audit/chain.ts";
+import { entryHash, signHead, signWriter } from "../audit/signatures.ts";
 import { auditCommand } from "./audit.ts";
+
+/** Drops the second event and signs what is left as if it had always been so: all that write access to the store gives. */
+async function forge(disk: RecordOnDisk): Promise<void> {
+  const { privateJwk, publicJwk } = await generateSigningKey("ES256");
+  const signer = await importSigner(privateJwk);
+  const [first] = await disk.store.auditWriters();
+  if (first === undefined) throw new Error("nobody wrote");
+  const { writer, startedAt } = first;
+  const entry = await signWriter({ position: 1, writer, startedAt }, signer);
+  const rows = (await disk.store.auditRows(writer, 0, 100)).filter(({ seq }) => seq !== 2);
+  let hash = entryHash(entry);
+  const statements = rows.map(({ payload, seq: before }, i) => {
+    hash = rowHash(writer, i + 1, hash, payload);
+    return `update audit_events set seq = ${i + 1}, hash = '${hash}' where seq = ${before};`;
+  });
+  const head = await signHead({ writer, seq: rows.length, hash, signedAt: startedAt }, signer);
+  disk.tamper(`delete from audit_events where seq = 2; delete from audit_personal; delete from audit_heads;
+    ${statements.join("\n")}
+    update audit_writers set signature = '${entry.signature}';
+    insert into audit_heads values ('${writer}', ${head.seq}, '${hash}', ${head.signedAt}, '${head.signature}');
+    update keys set kid = '${privateJwk.kid}', public_jwk = '${JSON.stringify(publicJwk)}' where use = 'audit';`);
+}
 
 describe("credence audit", () => {
   let disk: RecordOnDisk;
@@ -145,6 +170,24 @@ describe("credence audit", () => {
       expect(json.code).toBe(1);
       expect(JSON.parse(json.out)).toMatchObject({ ok: false });
       expect(json.err).toMatch(message);
+    });
+    it("is not deceived by a record that was written and signed anew, with a key of somebody else's", async () => {
+      await forge(disk);
+      const found = await run(["verify", ...data()]);
+      expect(found.code).toBe(1);
+      expect(found.err).toMatch(/does not open the record's key/);
+      expect(found.out).toMatch(/^register-changed {2}writer /);
+    });
+    it("says so when there is no key file to tell the record's keys by", async () => {
+      const keyFile = `${disk.dataDir}.key`;
+      renameSync(keyFile, `${keyFile}.kept-apart`);
+      const bare = await run(["verify", ...data()]);
+      expect(bare).toMatchObject({ code: 0, err: expect.stringMatching(/^note: There is no key file/) });
+      expect(await run(["verify", ...data(), "--key-file", `${keyFile}.kept-apart`])).toMatchObject({
+        code: 0,
+        err: "",
+      });
+      expect(await run(["verify", ...data(), "--key-file", keyFile])).toMatchObject({ code: 2 });
     });
     it("compares heads that were kept elsewhere, as `heads` printed them", async () => {
       const { out } = await run(["heads", ...data()]);

@@ -10,6 +10,7 @@ import { type Verification, verifyRecord } from "../audit/verify.ts";
 import { isErrno, storePath } from "../store/files.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
+import { recordKeys } from "./record-keys.ts";
 import { dataOption, type World } from "./world.ts";
 
 /** As much of the world as these commands see. */
@@ -88,19 +89,20 @@ function verifyCommand(world: AuditWorld): Command {
     .description("check that nothing was changed in the record, or taken out of it")
     .addOption(dataOption(world))
     .option("--head <file>", "signed heads that were kept elsewhere (what `credence audit heads` printed)")
+    .option(
+      "--key-file <file>",
+      "key-encryption key, to tell the record's own keys (default: DATA.key, if it is there)",
+    )
     .option("--json", "one line of JSON on stdout; everything for people on stderr")
     .addHelpText("after", "\nExample:\n  credence audit verify --data ./data --head heads-of-yesterday.jsonl")
-    .action((options: Options & { readonly head?: string }) =>
+    .action((options: Options & { readonly head?: string; readonly keyFile?: string }) =>
       withStore(world, options.data, async (store) => {
         const published = options.head === undefined ? [] : readHeads(options.head);
-        const keys = (await store.keys()).filter((key) => key.use === "audit");
-        const found = await verifyRecord(
-          store,
-          keys.map((key) => parsed(key.publicJwk)),
-          published,
-        );
+        const { keys, remarks } = await recordKeys(await store.keys(), options.data, options.keyFile);
+        const found = await verifyRecord(store, keys, published);
         if (options.json) write(world.stdout, eventJson(found));
         for (const line of report(found)) write(options.json ? world.stderr : world.stdout, line);
+        for (const remark of remarks) write(world.stderr, printable(remark));
         if (!found.ok) world.exit(NOT_AS_TOLD);
       }),
     );
@@ -235,15 +237,6 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (cause) {
     throw new CredenceError(`The file ${file} can not be read.`, { code: "configuration", cause });
-  }
-}
-
-/** A key that is no JSON verifies nothing: every signature by it is then found bad. */
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
   }
 }
 

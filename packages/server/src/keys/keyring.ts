@@ -99,6 +99,16 @@ async function createMissing(
   return created;
 }
 
+/** Whether a stored key is one that was sealed with this key-encryption key, and its public half still the same. */
+export async function isOwnKey(stored: StoredKey, keyEncryptionKey: Buffer): Promise<boolean> {
+  try {
+    await openKey(stored, createSealer(keyEncryptionKey), "");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The seal covers kid, use and algorithm; the public half in clear beside it must be the same key. */
 async function openKey(stored: StoredKey, sealer: Sealer, keyFile: string): Promise<SigningKey> {
   const key = signingKey(unseal(stored, sealer, keyFile));
