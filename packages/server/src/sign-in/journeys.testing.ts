@@ -44,7 +44,12 @@ export async function ask(house: TestHouse, options: AgentOptions = {}): Promise
 /** Follows an authorization URL and signs in on the page, if one is shown. */
 export async function signInOnPage(browser: UserAgent, url: URL, email = "alice@acme.example"): Promise<Page> {
   const page = await browser.go(url.href);
-  return page.left === undefined ? browser.submit(page, { email, password: PASSWORD }) : page;
+  return page.left === undefined ? typeIn(browser, page, email) : page;
+}
+
+/** Types an email on the first step's page, and a password on the second's. */
+export async function typeIn(browser: UserAgent, page: Page, email: string, password = PASSWORD): Promise<Page> {
+  return browser.submit(await browser.submit(page, { email }), { password });
 }
 
 /** Redeems what came back. */

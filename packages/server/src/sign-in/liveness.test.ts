@@ -2,8 +2,8 @@ import * as oidc from "openid-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashed } from "./artifacts.ts";
 import { endGrant } from "./endings.ts";
-import { agent, PASSWORD, startHouse, type TestHouse } from "./house.testing.ts";
-import { ask, postToken, redeem, signIn } from "./journeys.testing.ts";
+import { agent, startHouse, type TestHouse } from "./house.testing.ts";
+import { ask, postToken, redeem, signIn, typeIn } from "./journeys.testing.ts";
 import { createUserAgent, type UserAgent } from "./user-agent.testing.ts";
 
 let house: TestHouse;
@@ -94,9 +94,7 @@ describe("the sign-in behind an ID token", () => {
     const { browser, claims } = await signIn(house);
     const asked = await ask(house, { parameters: { prompt: "login" } });
     const page = await browser.go(asked.url.href);
-    const bob = (
-      await redeem(asked, await browser.submit(page, { email: "bob@acme.example", password: PASSWORD }))
-    ).claims();
+    const bob = (await redeem(asked, await typeIn(browser, page, "bob@acme.example"))).claims();
     expect(bob?.sub).toBe("bob");
     expect(await alive(claims.sid)).toEqual({ alive: false });
     expect(await alive(bob?.sid)).toMatchObject({ alive: true, personId: "bob" });
@@ -110,7 +108,7 @@ describe("the sign-in behind an ID token", () => {
     for (const [name, value] of browser.cookies) tab.cookies.set(name, value);
     const alice = await signIn(house, { browser: tab });
     for (const [name, value] of tab.cookies) if (name.startsWith("credence_session")) browser.cookies.set(name, value);
-    const page = await browser.submit(left, { email: "bob@acme.example", password: PASSWORD });
+    const page = await typeIn(browser, left, "bob@acme.example");
     expect(page.html).toContain("Somebody else is signed in");
     expect(page.html).not.toContain("<script");
     const bob = (await redeem(first, await browser.submit(page))).claims();

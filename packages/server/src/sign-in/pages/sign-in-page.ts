@@ -2,38 +2,87 @@ import { html } from "hono/html";
 import { isLoopback } from "../clients.ts";
 import { cautionIcon, formActionSource, type House, type Html, type Page, reportLine } from "./page.ts";
 
-/** What the sign-in page says and keeps. */
+/** Longest email in characters. @see RFC 5321 §4.5.3.1 */
+export const EMAIL_MAX = 320;
+
+/** What the sign-in pages say and keep. */
 export interface SignInView {
-  /** Where the form goes. */
-  readonly action: string;
+  /** Path of the first step, which asks for the email. */
+  readonly emailStep: string;
+  /** Path of the second step, which asks for the password. */
+  readonly passwordStep: string;
   /** The agent's name. */
   readonly agent: string;
   /** Where the browser goes afterwards. */
   readonly redirectUri: string;
-  /** As typed before, or as the agent suggests. */
+  /** As typed before, or as the agent suggests; empty in the first step alone. */
   readonly email: string;
   readonly problem?: SignInProblem | undefined;
   /** What to name when reporting. */
   readonly reference: string;
 }
 
-/** Why the form is shown again. `wait` in seconds. */
-export type SignInProblem = { readonly kind: "wrong" } | { readonly kind: "wait"; readonly wait: number };
+/** Why a step is shown again. `wait` in seconds. */
+export type SignInProblem =
+  | { readonly kind: "missing" }
+  | { readonly kind: "wrong" }
+  | { readonly kind: "wait"; readonly wait: number };
 
-/** One card: who is asking, where it leads, email and password. */
-export function signInPage(house: House, view: SignInView): Page {
+/** The first step: who is asking, where it leads, and the email. */
+export function emailPage(house: House, view: SignInView): Page {
+  return letter(house, view, {
+    title: "Sign in",
+    action: view.emailStep,
+    button: "Continue",
+    fields: html`<div class="field">
+<label for="email">Email</label>
+<input id="email" name="email" type="email" autocomplete="username" inputmode="email" spellcheck="false" autocapitalize="none" maxlength="${EMAIL_MAX}" required autofocus value="${view.email}"${marks(view)}>
+</div>`,
+  });
+}
+
+/** The second step: the password. It looks the same whether somebody has that email or not. */
+export function passwordPage(house: House, view: SignInView): Page {
+  return letter(house, view, {
+    title: "Your password",
+    action: view.passwordStep,
+    button: "Sign in",
+    // Password managers read the email from a field: people read it from the line above, so the field is out of sight.
+    fields: html`<div class="field">
+<p class="label">Email</p>
+<p class="given"><span class="email">${view.email}</span> <a href="${view.emailStep}">Change<span class="unseen"> the email</span></a></p>
+</div>
+<input class="unseen" id="email" type="email" autocomplete="username" value="${view.email}" readonly tabindex="-1" aria-hidden="true">
+<div class="field">
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1024" required autofocus${marks(view)}>
+</div>`,
+  });
+}
+
+interface Step {
+  readonly title: string;
+  /** Where the form goes. */
+  readonly action: string;
+  readonly fields: Html;
+  /** What the button says that leads on. */
+  readonly button: string;
+}
+
+/** What both steps have in common: it is one letter. */
+function letter(house: House, view: SignInView, { title, action, fields, button }: Step): Page {
   const source = formActionSource(view.redirectUri);
   return {
-    title: view.problem === undefined ? "Sign in" : "Sign in: not yet",
+    title: view.problem === undefined ? title : "Sign in: not yet",
     ...(source === undefined ? {} : { formAction: [source] }),
     body: html`<h1 class="title" id="title">Sign in</h1>
 <p class="asks"><strong>${view.agent}</strong> asks who you are. You then return to <span class="whole">${returnPlace(view.redirectUri)}.</span></p>
 <hr class="rule">
 ${view.problem === undefined ? "" : notice(view.problem)}
-<form method="post" action="${view.action}">
-${fields(view)}
+<form method="post" action="${action}">
+${fields}
 <div class="actions">
-<button class="button first" type="submit" name="intent" value="sign-in">Sign in</button>
+<button class="button first" type="submit" name="intent" value="go-on">${button}</button>
 <button class="button second" type="submit" name="intent" value="cancel" formnovalidate>Cancel</button>
 </div>
 </form>`,
@@ -42,21 +91,10 @@ ${reportLine(house, view.reference)}`,
   };
 }
 
-function fields({ email, problem }: SignInView): Html {
-  const described =
-    problem === undefined
-      ? ""
-      : html` aria-invalid="${problem.kind === "wrong" ? "true" : "false"}" aria-describedby="problem"`;
-  // The cursor stands where the person goes on: at the password when the email is known.
-  const first = html` autofocus`;
-  return html`<div class="field">
-<label for="email">Email</label>
-<input id="email" name="email" type="email" autocomplete="username" inputmode="email" spellcheck="false" autocapitalize="none" maxlength="320" required value="${email}"${described}${email === "" ? first : ""}>
-</div>
-<div class="field">
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1024" required${described}${email === "" ? "" : first}>
-</div>`;
+/** What a field says of the notice above it. */
+function marks({ problem }: SignInView): Html | "" {
+  if (problem === undefined) return "";
+  return html` aria-invalid="${problem.kind === "wait" ? "false" : "true"}" aria-describedby="problem"`;
 }
 
 function notice(problem: SignInProblem): Html {
@@ -64,9 +102,14 @@ function notice(problem: SignInProblem): Html {
 }
 
 function sentence(problem: SignInProblem): string {
-  return problem.kind === "wrong"
-    ? "This email and password do not fit together. Check both, and try again."
-    : `There were too many attempts. Wait ${duration(problem.wait)}, then try again.`;
+  switch (problem.kind) {
+    case "missing":
+      return "Type your email, so that we know who you are.";
+    case "wrong":
+      return "This email and password do not fit together. Check both, and try again.";
+    case "wait":
+      return `There were too many attempts. Wait ${duration(problem.wait)}, then try again.`;
+  }
 }
 
 function duration(seconds: number): string {

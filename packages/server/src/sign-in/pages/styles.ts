@@ -74,7 +74,7 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 .rule { border: 0; border-top: 1px solid var(--rule); margin: 24px 0; }
 
 .field { margin-bottom: 16px; }
-.field label { display: block; font-weight: 500; margin-bottom: 4px; }
+.field label, .label { display: block; font-weight: 500; margin-bottom: 4px; }
 .field input {
   display: block; width: 100%; height: 44px; padding: 0 12px;
   font: inherit; font-size: 16px; color: var(--ink); background: var(--ground);
@@ -82,6 +82,9 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 }
 .field input[aria-invalid="true"] { border-color: var(--caution); }
 .field input:focus { outline: 2px solid var(--focus); outline-offset: 0; border-color: var(--focus); }
+.given { display: flex; align-items: baseline; justify-content: space-between; gap: 16px; }
+.email { min-width: 0; }
+.given a { flex: none; padding: 8px 0; margin: -8px 0; }
 .notice {
   display: flex; gap: 10px; padding: 12px; margin-bottom: 20px;
   color: var(--caution); background: var(--caution-ground); border-radius: 6px;
@@ -107,6 +110,7 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 
 .foot { color: var(--ink-quiet); font-size: 13px; line-height: 20px; margin-top: 24px; display: grid; gap: 8px; padding: 0 8px; text-align: center; }
 .foot strong { color: var(--ink); }
+.unseen { position: absolute; width: 1px; height: 1px; margin: 0; padding: 0; border: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .whole { display: inline-block; max-width: 100%; }
 .colophon { padding: 16px; text-align: center; font-size: 12px; line-height: 16px; color: var(--ink-quiet); }
 
