@@ -74,6 +74,11 @@ describe("a broken organization file is refused at its place", () => {
     if (!first?.message.includes("YAML")) expect(more).toEqual([]);
   });
 
+  it("with as many problems as are told at once, however many there are", () => {
+    const text = Array.from({ length: 150_000 }, (_, i) => `k${i}: 1`).join("\n");
+    expect(problems(readOrganization(text, loopback))).toHaveLength(PROBLEM_LIMIT);
+  }, 60_000);
+
   it("with every problem at once, in the order of the file", () => {
     const text = ACME.replace("email: alice@", "email: alice")
       .replace("app: ledger\n", "app: journal\n")

@@ -69,7 +69,7 @@ function parseSections(data: unknown): Parsed {
     return { head: { demo: false }, file: readable({}, []), findings: [{ path: [], message, mend }] };
   }
   const head = headSchema.strict().safeParse(without(data, Object.keys(SECTIONS)));
-  if (!head.success) findings.push(...findingsOf(head.error.issues, [], data));
+  if (!head.success) note(findings, findingsOf(head.error.issues, [], data));
   return { head: head.success ? head.data : { demo: data.demo === true }, file: readable(data, findings), findings };
 }
 
@@ -115,9 +115,14 @@ function entries<T>(
     }
     const parsed = parse(raw);
     if (parsed.success) return [{ path, entry: parsed.data }];
-    findings.push(...findingsOf(parsed.error.issues, path, raw));
+    note(findings, findingsOf(parsed.error.issues, path, raw));
     return [];
   });
+}
+
+/** One by one: a file with 100,000 things wrong is more than one call takes as arguments. */
+function note(findings: Finding[], more: readonly Finding[]): void {
+  for (const one of more) findings.push(one);
 }
 
 function ids(data: Readonly<Record<string, unknown>>, section: Section): { id: string; path: Path }[] {
