@@ -1,4 +1,4 @@
-import { decodeUtf8, encodeBase64url, formDecode, formEncode } from "./encoding.ts";
+import { decodeUtf8, formDecode, formEncode, randomId } from "./encoding.ts";
 import type { Form } from "./form.ts";
 import {
   checkSignature,
@@ -63,7 +63,9 @@ function readBasic(authorization: string, bodyClientId: string | undefined): Res
 /**
  * Reads a Basic header into the pairs that it can mean: form-decoded, then raw.
  *
+ * @param authorization - The `Authorization` header.
  * @returns one to three pairs, the first as RFC 6749 §2.3.1 says; `undefined` when it is not Basic.
+ * @see RFC 6749 §2.3.1, RFC 7617 §2
  */
 export function parseBasic(authorization: string): readonly { clientId: string; secret: string }[] | undefined {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
@@ -131,8 +133,24 @@ export interface ClientAuthContext<Client extends { readonly clientId: string }>
   markUsed(key: string, expiresAt: number): Promise<"first" | "again">;
 }
 
-/** Seconds by which clocks may differ, and that an assertion may live. */
-const ASSERTION = { skew: 30, maxLifetime: 600 };
+/** Seconds by which clocks may differ, and that a client assertion may live. @see RFC 7523 §3 */
+export const CLIENT_ASSERTION_LIMITS = { skew: 30, maxLifetime: 600 } as const;
+
+/**
+ * What a client assertion's mark of use is kept under, and until when. Whoever checks assertions beside us (another grant's
+ * own client authentication) marks them with this: else one assertion is good once for each.
+ *
+ * @param exp - The assertion's expiry, seconds since the epoch.
+ * @returns the arguments of `markUsed`; the mark outlasts the skew.
+ * @see RFC 7523 §3
+ */
+export function clientAssertionMark(
+  clientId: string,
+  jti: string,
+  exp: number,
+): readonly [key: string, expiresAt: number] {
+  return [`${clientId} ${jti}`, exp + CLIENT_ASSERTION_LIMITS.skew];
+}
 
 /**
  * Authenticates the client of a request.
@@ -208,11 +226,11 @@ async function checkAssertion<Client extends { readonly clientId: string }>(
   const audience = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
   if (audience !== context.issuer) return refuse("client-assertion-audience");
   const { now } = context;
-  if (exp <= now - ASSERTION.skew || exp > now + ASSERTION.maxLifetime)
-    return refuse("client-assertion-expired", "exp");
-  if (typeof nbf === "number" && nbf > now + ASSERTION.skew) return refuse("client-assertion-expired", "nbf");
-  if (typeof iat === "number" && iat > now + ASSERTION.skew) return refuse("client-assertion-expired", "iat");
-  const used = await context.markUsed(`${clientId} ${jti}`, exp + ASSERTION.skew);
+  const { skew, maxLifetime } = CLIENT_ASSERTION_LIMITS;
+  if (exp <= now - skew || exp > now + maxLifetime) return refuse("client-assertion-expired", "exp");
+  if (typeof nbf === "number" && nbf > now + skew) return refuse("client-assertion-expired", "nbf");
+  if (typeof iat === "number" && iat > now + skew) return refuse("client-assertion-expired", "iat");
+  const used = await context.markUsed(...clientAssertionMark(clientId, jti, exp));
   return used === "first" ? ok(found.client) : refuse("client-assertion-replayed");
 }
 
@@ -264,8 +282,7 @@ export async function addClientAuth(
       return {};
     case "private_key_jwt": {
       const { clientId, signer } = identity;
-      const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
-      const claims = { iss: clientId, sub: clientId, aud: issuer, jti, iat: now, exp: now + 60 };
+      const claims = { iss: clientId, sub: clientId, aud: issuer, jti: randomId(), iat: now, exp: now + 60 };
       form.set("client_id", clientId);
       form.set("client_assertion_type", CLIENT_ASSERTION_TYPE);
       form.set("client_assertion", await signJwt("client-authentication+jwt", claims, signer));

@@ -32,16 +32,24 @@ export function parseJsonObject(text: string): Record<string, unknown> | undefin
   }
 }
 
+/** Whether a value is a JSON object: not an array, not `null`. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The value as a JSON object, or `undefined`. */
 export function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>) // A JSON object has string keys and unknown values: the checks above say so.
-    : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 /** The value as an array of strings, or `undefined`. */
 export function asStrings(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
+}
+
+/** A fresh id: 128 random bits in base64url, 22 characters. */
+export function randomId(): string {
+  return encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 /** Encodes as `application/x-www-form-urlencoded` does. @see RFC 6749 Appendix B */

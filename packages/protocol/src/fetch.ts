@@ -3,6 +3,8 @@ import { decodeUtf8 } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import { readStream } from "./form.ts";
 
+export { type AddressKind, addressKind } from "./addresses.ts";
+
 /** How a guarded fetch behaves. */
 export interface FetchGuardOptions {
   /** What fetches, in the end; on Node, `nodeFetch` of `@credence/protocol/node` also checks addresses at connect time. */
@@ -118,5 +120,3 @@ function guardedResponse(response: Response, bytes: Uint8Array, url: URL): Guard
 function refused(reason: string, why: string): CredenceError {
   return new CredenceError(`The URL is not fetched. ${why}`, { code: "fetch_refused", reason });
 }
-
-export { type AddressKind, addressKind } from "./addresses.ts";

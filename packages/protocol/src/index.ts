@@ -1,4 +1,4 @@
-export { asObject, asStrings, decodeBase64url, encodeBase64url } from "./encoding.ts";
+export { asObject, asStrings, decodeBase64url, encodeBase64url, isObject, randomId } from "./encoding.ts";
 export { CredenceError, type CredenceErrorOptions, type LocalErrorCode } from "./errors.ts";
 export { FORM_LIMITS, type Form, isFormContentType, parseForm, readBody } from "./form.ts";
 export { errorAnswer, type OAuthErrorBody, ok, type Refusal, type Result, refuse } from "./result.ts";

@@ -1,9 +1,10 @@
-import { asObject, asStrings } from "./encoding.ts";
+import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
+import { parseGranted } from "./granted.ts";
 import { MAX_TOKEN_LENGTH } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
-import { parseResource, parseScope } from "./scope.ts";
+import { resourcesOf, scopeOf } from "./scope.ts";
 
 /** Grant type of the redemption. @see RFC 7523 §2.1 */
 export const JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -28,16 +29,10 @@ export function parseJwtBearerRequest(form: Form): Result<JwtBearerRequest> {
   const assertion = form.get("assertion");
   if (assertion === undefined) return refuse("parameter-missing", "assertion");
   if (assertion.length > MAX_TOKEN_LENGTH) return refuse("id-jag-malformed", "too long");
-  const asked = form.get("scope");
-  const scope = asked === undefined ? ok(undefined) : parseScope(asked);
+  const scope = scopeOf(form);
   if (!scope.ok) return scope;
-  const resource: string[] = [];
-  for (const sent of new Set(form.all("resource"))) {
-    const parsed = parseResource(sent);
-    if (!parsed.ok) return parsed;
-    resource.push(parsed.value);
-  }
-  return ok({ assertion, scope: scope.value, resource });
+  const resource = resourcesOf(form);
+  return resource.ok ? ok({ assertion, scope: scope.value, resource: resource.value }) : resource;
 }
 
 /** Builds the form of a redemption, without client authentication. @see ID-JAG draft §4.4 */
@@ -70,28 +65,15 @@ export interface AccessTokenAnswer {
  * @see RFC 6749 §5.1
  */
 export function parseAccessTokenAnswer(value: unknown): AccessTokenAnswer {
-  const answer = asObject(value);
+  const answer = asObject(value) ?? {};
   const wrong = (member: string): CredenceError =>
     new CredenceError(`The authorization server's answer has no valid ${member}`, {
       code: "response_invalid",
       reason: `access-token-answer-${member.replaceAll("_", "-")}`,
     });
-  const token = answer?.access_token;
+  const token = answer.access_token;
   if (typeof token !== "string" || token === "") throw wrong("access_token");
-  const type = answer?.token_type;
+  const type = answer.token_type;
   if (typeof type !== "string" || type === "") throw wrong("token_type");
-  const expiresIn = answer?.expires_in;
-  if (expiresIn !== undefined && !(typeof expiresIn === "number" && expiresIn >= 0)) throw wrong("expires_in");
-  const scope = answer?.scope;
-  if (scope !== undefined && typeof scope !== "string") throw wrong("scope");
-  const resource = answer?.resource;
-  const resources = typeof resource === "string" ? resource : asStrings(resource);
-  if (resource !== undefined && resources === undefined) throw wrong("resource");
-  return {
-    access_token: token,
-    token_type: type,
-    ...(expiresIn === undefined ? {} : { expires_in: expiresIn }),
-    ...(scope === undefined ? {} : { scope }),
-    ...(resources === undefined ? {} : { resource: resources }),
-  };
+  return { access_token: token, token_type: type, ...parseGranted(answer, wrong) };
 }

@@ -9,7 +9,7 @@ import {
   type KeySource,
   type Signer,
   type Verifier,
-} from "./jws.ts";
+} from "./signer.ts";
 
 /** A public key as JWK. @see RFC 7517 §4 */
 export interface PublicJwk {

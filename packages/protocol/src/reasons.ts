@@ -446,6 +446,7 @@ export const REASONS = {
     mend: "Add the person, or sign in as somebody who is.",
   },
 
+  // --- Sign-in --------------------------------------------------------------------------------------------------
   "grant-refused": {
     error: "invalid_grant",
     section: "RFC 6749 §5.2",

@@ -1,10 +1,11 @@
-import { asObject, asStrings } from "./encoding.ts";
+import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
+import { parseGranted } from "./granted.ts";
 import { ID_JAG_TOKEN_TYPE } from "./id-jag.ts";
 import { MAX_TOKEN_LENGTH } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
-import { parseResource, parseScope } from "./scope.ts";
+import { resourcesOf, scopeOf } from "./scope.ts";
 
 /** Grant type of the token exchange. @see RFC 8693 §2.1 */
 export const TOKEN_EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -45,10 +46,9 @@ export function parseTokenExchangeRequest(form: Form): Result<TokenExchangeReque
   if (!subject.ok) return subject;
   if (form.get("actor_token") ?? form.get("actor_token_type")) return refuse("actor-token-unsupported");
   if (form.get("authorization_details")) return refuse("authorization-details-unsupported");
-  const resource = parseResources(form);
+  const resource = resourcesOf(form);
   if (!resource.ok) return resource;
-  const asked = form.get("scope");
-  const scope = asked === undefined ? ok(undefined) : parseScope(asked);
+  const scope = scopeOf(form);
   if (!scope.ok) return scope;
   return ok({ audience: audience.value, resource: resource.value, scope: scope.value, ...subject.value });
 }
@@ -68,16 +68,6 @@ function parseSubjectToken(form: Form): Result<{ subjectToken: string; subjectTo
   if (subjectTokenType !== TOKEN_TYPES.idToken) return refuse("subject-token-type-unsupported");
   if (subjectToken.length > MAX_TOKEN_LENGTH) return refuse("subject-token-malformed", "too long");
   return ok({ subjectToken, subjectTokenType });
-}
-
-function parseResources(form: Form): Result<readonly string[]> {
-  const resources: string[] = [];
-  for (const sent of new Set(form.all("resource"))) {
-    const resource = parseResource(sent);
-    if (!resource.ok) return resource;
-    resources.push(resource.value);
-  }
-  return ok(resources);
 }
 
 /** What a client asks the IdP for. */
@@ -157,18 +147,13 @@ export function parseTokenExchangeAnswer(value: unknown): TokenExchangeAnswer {
   if (typeof answer.access_token !== "string" || answer.access_token === "") throw wrong("access_token");
   // RFC 8693 §2.2.1: the value is compared without regard to case, as all token types are (RFC 6749 §5.1).
   if (typeof answer.token_type !== "string" || answer.token_type.toLowerCase() !== "n_a") throw wrong("token_type");
-  if (answer.scope !== undefined && typeof answer.scope !== "string") throw wrong("scope");
-  const expiresIn = answer.expires_in;
-  if (expiresIn !== undefined && !(typeof expiresIn === "number" && expiresIn >= 0)) throw wrong("expires_in");
-  const resource = typeof answer.resource === "string" ? answer.resource : asStrings(answer.resource);
-  if (answer.resource !== undefined && resource === undefined) throw wrong("resource");
+  const granted = parseGranted(answer, wrong);
   return {
     issued_token_type: ID_JAG_TOKEN_TYPE,
     access_token: answer.access_token,
     token_type: "N_A",
     // RECOMMENDED only; the ID-JAG's own exp tells more exactly anyway.
-    expires_in: expiresIn ?? 0,
-    ...(answer.scope === undefined ? {} : { scope: answer.scope }),
-    ...(resource === undefined ? {} : { resource }),
+    expires_in: 0,
+    ...granted,
   };
 }
