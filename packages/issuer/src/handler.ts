@@ -1,11 +1,11 @@
 import {
-  encodeBase64url,
   errorAnswer,
   type Form,
   isFormContentType,
   parseForm,
   type Refusal,
   type Result,
+  randomId,
   readBody,
   refuse,
 } from "@credence/protocol";
@@ -81,8 +81,4 @@ function refusalResponse(refusal: Refusal, id: string, authorization: string | n
 
 function json(status: number, body: object, headers: Record<string, string> = {}): Response {
   return Response.json(body, { status, headers: { "cache-control": "no-store", pragma: "no-cache", ...headers } });
-}
-
-function randomId(): string {
-  return encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
 }

@@ -15,8 +15,8 @@ export {
   signAccessToken,
 } from "./access-token/access-token.ts";
 export { type AccessTokenClaims, type Root, rootOf, scopesOf } from "./access-token/claims.ts";
-export { type Recorder, tokenEndpoint } from "./endpoints/token.ts";
-export { ISSUER_KEY_LIMITS, issuerKeys } from "./issuer-keys/issuer-keys.ts";
+export { tokenEndpoint } from "./endpoints/token.ts";
+export { issuerKeys } from "./issuer-keys/issuer-keys.ts";
 export type {
   AccessTokenOptions,
   LivenessInput,
@@ -26,7 +26,7 @@ export type {
 } from "./options.ts";
 export { type CheckedToken, type CheckPorts, type TokenChecker, tokenChecker } from "./protect/check.ts";
 export { authorize, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
-export type { Facts, ReceiverEvent } from "./record.ts";
+export type { Facts, ReceiverEvent, Recorder } from "./record.ts";
 export type { Client, ClientAuthentication, ClientPorts } from "./redeem/client.ts";
 export {
   type Customer,
@@ -36,7 +36,7 @@ export {
   type TrustedIssuer,
   trustFinder,
 } from "./redeem/customers.ts";
-export type { Offer, Resources } from "./redeem/offer.ts";
+export type { Resources } from "./redeem/offer.ts";
 export { type Receiver, type Redeemed, type Redemption, redeem } from "./redeem/redeem.ts";
 export type { Account, AccountPorts, SubjectHints, SubjectKey } from "./redeem/subject.ts";
 export { memoryReplayStore, type ReplayStore } from "./replay.ts";

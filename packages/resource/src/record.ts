@@ -38,3 +38,6 @@ export interface ReceiverEvent {
 
 /** What a step learned for the record; filled while a request is served. */
 export type Facts = { -readonly [Name in keyof ReceiverEvent]?: ReceiverEvent[Name] };
+
+/** Keeps a record; rejects when it can not. */
+export type Recorder = (event: ReceiverEvent) => Promise<void>;

@@ -1,4 +1,5 @@
 import { CredenceError, encodeBase64url } from "@credence/protocol";
+import { systemTime } from "./clock.ts";
 
 /** Marks of single use. */
 export interface ReplayStore {
@@ -49,9 +50,4 @@ export async function replayKey(kind: string, ...parts: readonly (string | undef
   const text = JSON.stringify(parts.map((part) => part ?? null));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return `${kind}:${encodeBase64url(new Uint8Array(digest))}`;
-}
-
-/** The system's clock, in whole seconds since the epoch. */
-export function systemTime(): number {
-  return Math.floor(Date.now() / 1_000);
 }

@@ -1,19 +1,20 @@
 import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { importSigner, type Signer } from "@credence/protocol/jws";
-import type { RefusalReason } from "@credence/protocol/reasons";
 import { signAccessToken } from "./access-token/access-token.ts";
+import { systemTime } from "./clock.ts";
 import { checkOptions, isSigner, ownKeys } from "./configuration.ts";
 import { resourceMetadataUrl, router } from "./endpoints/router.ts";
-import type { Recorder } from "./endpoints/token.ts";
+import { port } from "./fault.ts";
 import { issuerKeys } from "./issuer-keys/issuer-keys.ts";
 import type { ResourceServerOptions } from "./options.ts";
 import { type CheckedToken, tokenChecker } from "./protect/check.ts";
 import { type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
+import type { Recorder } from "./record.ts";
 import { trustFinder } from "./redeem/customers.ts";
 import type { Receiver } from "./redeem/redeem.ts";
 import type { Account } from "./redeem/subject.ts";
-import { memoryReplayStore, systemTime } from "./replay.ts";
+import { memoryReplayStore } from "./replay.ts";
 
 /** Which resource a call is for, and what it needs. */
 export interface ProtectOptions {
@@ -111,21 +112,6 @@ function receiverOf<A extends Account>(options: ResourceServerOptions<A>): Recei
     narrow: port("internal-fault", "narrow", async (input) => (narrow ? narrow(input) : input.scope)),
     issue: port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
     now,
-  };
-}
-
-/** Names the port in what it throws, and the reason that a failure of it means. */
-function port<In extends readonly unknown[], Out>(
-  reason: RefusalReason,
-  name: string,
-  run: (...input: In) => Promise<Out>,
-): (...input: In) => Promise<Out> {
-  return async (...input) => {
-    try {
-      return await run(...input);
-    } catch (cause) {
-      throw new CredenceError(`${name} failed`, { code: "temporarily_unavailable", reason, cause });
-    }
   };
 }
 

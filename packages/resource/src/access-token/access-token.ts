@@ -64,7 +64,10 @@ export async function checkAccessToken(
 /**
  * Checks the claims of an access token, whatever its format: issuer, resource, expiry, scopes.
  *
- * @param now - Seconds since the epoch.
+ * @param now - Seconds since the epoch; there is no leeway after `exp`.
+ * @returns the claims; refused: `access-token-issuer`, `access-token-audience`, `access-token-expired`,
+ * `scope-insufficient`.
+ * @see RFC 9068 §4
  */
 export function checkAccessTokenClaims(
   claims: AccessTokenClaims,

@@ -1,10 +1,11 @@
 import type { JwkSet } from "@credence/protocol/jws";
 import { authorizationServerMetadataUrls, protectedResourceMetadataUrls } from "@credence/protocol/metadata";
+import type { Recorder } from "../record.ts";
 import type { Receiver } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
 import { authorizePage } from "./authorize.ts";
 import { authorizationServerDocument, endpointsOf, protectedResourceDocument } from "./metadata.ts";
-import { type Recorder, tokenEndpoint } from "./token.ts";
+import { tokenEndpoint } from "./token.ts";
 
 type Endpoint = (request: Request) => Response | Promise<Response>;
 

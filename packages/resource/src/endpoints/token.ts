@@ -1,15 +1,12 @@
-import { errorAnswer, type Refusal } from "@credence/protocol";
+import { errorAnswer, type Refusal, randomId } from "@credence/protocol";
 import { buildChallenge } from "@credence/protocol/metadata";
 import { ERRORS } from "@credence/protocol/reasons";
-import type { Facts, ReceiverEvent } from "../record.ts";
-import { type Receiver, type Redeemed, randomId, redeem } from "../redeem/redeem.ts";
+import type { Facts, ReceiverEvent, Recorder } from "../record.ts";
+import { type Receiver, type Redeemed, redeem } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
 
 /** Seconds to wait after a 503. */
 const RETRY_AFTER = 5;
-
-/** Keeps a record; rejects when it can not. */
-export type Recorder = (event: ReceiverEvent) => Promise<void>;
 
 /**
  * The token endpoint: redeems, records, answers. A grant that could not be recorded is not answered.

@@ -1,10 +1,10 @@
-import { type Refusal, type Result, refuse } from "@credence/protocol";
+import { type Refusal, type Result, randomId, refuse } from "@credence/protocol";
 import { JWS_ALGORITHMS, type JwkSet, jwksKeys } from "@credence/protocol/jws";
 import { checkAccessToken, checkAccessTokenClaims } from "../access-token/access-token.ts";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
-import type { Recorder } from "../endpoints/token.ts";
+import { faultOf } from "../fault.ts";
 import type { AccessTokenOptions, LivenessInput } from "../options.ts";
-import { faultOf, randomId } from "../redeem/redeem.ts";
+import type { Recorder } from "../record.ts";
 
 /** The outcome of a check: the claims, or why not, and under which id the reason is on record. */
 export type CheckedToken =
@@ -35,7 +35,8 @@ export type TokenChecker = (token: string, resource: string, scopes: readonly st
  */
 export function tokenChecker(ports: CheckPorts): TokenChecker {
   const keys = jwksKeys(ports.jwks);
-  const read = async (token: string, resource: string, scopes: readonly string[]) => {
+  type Check = (token: string, resource: string, scopes: readonly string[]) => Promise<Result<AccessTokenClaims>>;
+  const read: Check = async (token, resource, scopes) => {
     // RFC 6750 §2.1; two headers arrive as one with a comma in it, which no token has.
     if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return refuse("access-token-malformed");
     const expected = { issuer: ports.issuer, resource, scopes, keys, algorithms: JWS_ALGORITHMS };
@@ -44,11 +45,7 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     const claims = await ports.ownFormat(token);
     return claims === undefined ? refuse("access-token-malformed") : checkAccessTokenClaims(claims, expected, now);
   };
-  const check = async (
-    token: string,
-    resource: string,
-    scopes: readonly string[],
-  ): Promise<Result<AccessTokenClaims>> => {
+  const check: Check = async (token, resource, scopes) => {
     const checked = await read(token, resource, scopes);
     if (!checked.ok) return checked;
     const { customer, client_id: clientId, root } = checked.value;

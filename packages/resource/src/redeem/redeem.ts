@@ -1,12 +1,11 @@
 import {
-  CredenceError,
-  encodeBase64url,
   type Form,
   isFormContentType,
   ok,
   parseForm,
   type Refusal,
   type Result,
+  randomId,
   readBody,
   refuse,
 } from "@credence/protocol";
@@ -14,6 +13,7 @@ import { type DecodedIdJag, decodeIdJag, type IdJagClaims, verifyIdJag } from "@
 import { JWS_ALGORITHMS, type KeySource } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT, type JwtBearerRequest, parseJwtBearerRequest } from "@credence/protocol/jwt-bearer";
 import { type AccessTokenClaims, rootOf } from "../access-token/claims.ts";
+import { faultOf } from "../fault.ts";
 import type { LivenessInput, NarrowInput } from "../options.ts";
 import type { Facts } from "../record.ts";
 import { replayKey } from "../replay.ts";
@@ -221,20 +221,4 @@ async function consume(claims: IdJagClaims, issuer: TrustedIssuer, receiver: Cli
 
 function noteClaims(facts: Facts, { iss, tenant, sub, jti }: IdJagClaims): void {
   Object.assign(facts, { iss, sub, jti }, tenant === undefined ? {} : { tenant });
-}
-
-/** The refusal that something thrown means; whatever it is, nothing is issued. */
-export function faultOf(thrown: unknown): { readonly refusal: Refusal; readonly cause: unknown } {
-  if (thrown instanceof CredenceError) {
-    const { reason, message, cause = thrown } = thrown;
-    if (reason === "store-unavailable" || reason === "signer-unavailable" || reason === "internal-fault") {
-      return { refusal: { reason, detail: message }, cause };
-    }
-  }
-  return { refusal: { reason: "internal-fault" }, cause: thrown };
-}
-
-/** A fresh id: 128 random bits in base64url, 22 characters. */
-export function randomId(): string {
-  return encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
 }

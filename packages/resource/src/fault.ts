@@ -1,0 +1,38 @@
+/** What it means when a port fails: the app's own functions, its store, its keys. */
+import { CredenceError, type Refusal } from "@credence/protocol";
+import type { RefusalReason } from "@credence/protocol/reasons";
+
+/** The reasons that a failing port may mean. */
+type FaultReason = Extract<RefusalReason, "store-unavailable" | "signer-unavailable" | "internal-fault">;
+
+/**
+ * Wraps one of the app's own functions, so that what it throws says which it was, and the reason that its failure means.
+ *
+ * @returns the same function; it rejects with a CredenceError that {@link faultOf} reads.
+ */
+export function port<In extends readonly unknown[], Out>(
+  reason: FaultReason,
+  name: string,
+  run: (...input: In) => Promise<Out>,
+): (...input: In) => Promise<Out> {
+  return async (...input) => {
+    try {
+      return await run(...input);
+    } catch (cause) {
+      throw new CredenceError(`${name} failed`, { code: "temporarily_unavailable", reason, cause });
+    }
+  };
+}
+
+/** The refusal that something thrown means; whatever it is, nothing is issued. */
+export function faultOf(thrown: unknown): { readonly refusal: Refusal; readonly cause: unknown } {
+  if (thrown instanceof CredenceError) {
+    const { reason, message, cause = thrown } = thrown;
+    if (isFaultReason(reason)) return { refusal: { reason, detail: message }, cause };
+  }
+  return { refusal: { reason: "internal-fault" }, cause: thrown };
+}
+
+function isFaultReason(reason: string | undefined): reason is FaultReason {
+  return reason === "store-unavailable" || reason === "signer-unavailable" || reason === "internal-fault";
+}
