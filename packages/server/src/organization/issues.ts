@@ -21,9 +21,12 @@ export function findingsOf(issues: readonly Issue[], base: Path, data: unknown):
   });
 }
 
+/** Unknown keys of one mapping that are told: each is held against all that are known. */
+const UNKNOWN_KEYS = 200;
+
 function unknownKeys(keys: readonly string[], path: Path): Finding[] {
   const known = new Set(schemasAt(path).flatMap(({ properties }) => Object.keys(properties ?? {})));
-  return keys.map((key) => ({
+  return keys.slice(0, UNKNOWN_KEYS).map((key) => ({
     path: [...path, key],
     atKey: true,
     message: `The key "${cut(key)}" is not known here.${didYouMean(key, known)}`,
