@@ -117,7 +117,7 @@ describe("the operator's page", () => {
     if (setting in DERIVED) return expect(said).toBe(DERIVED[setting]);
     const { success, data } = schema.safeParse(undefined);
     expect(success).toBe(true);
-    if (data === undefined) return expect(said).toBe("none");
+    if (data === undefined || (Array.isArray(data) && data.length === 0)) return expect(said).toBe("none");
     const shown = said.replaceAll("`", "");
     // A lifetime is written as people write it, and means the seconds of the default.
     expect(/_lifetime$/.test(setting) ? schema.safeParse(shown).data : shown).toEqual(

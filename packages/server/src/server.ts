@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustedProxies?: readonly string[];
   readonly dataDir: string;
   /** Path of the key-encryption key: outside the data directory. */
   readonly keyFile: string;
@@ -179,6 +181,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   });
   return createRouter({
     issuer,
+    trustedProxies: options.trustedProxies ?? [],
     store,
     clientSecret,
     signIn,

@@ -16,6 +16,7 @@ describe("the deployment", () => {
       issuerIsLoopback: true,
       host: "127.0.0.1",
       port: 8787,
+      trustedProxies: [],
       dataDir: resolve("credence-data"),
       keyFile: resolve("credence-data.key"),
       logLevel: "info",
@@ -47,6 +48,14 @@ describe("the deployment", () => {
     });
   });
 
+  it("takes the proxies in front as a list, or as one text", () => {
+    const networks = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"];
+    const text = JSON.stringify({ trusted_proxies: networks });
+    expect(config(parseConfig({ config: "c.json" }, {}, file(text))).trustedProxies).toEqual(networks);
+    const env = { CREDENCE_TRUSTED_PROXIES: networks.join(", ") };
+    expect(config(parseConfig({}, env)).trustedProxies).toEqual(networks);
+  });
+
   it("takes an empty variable for none", () => {
     expect(config(parseConfig({}, { CREDENCE_PORT: "" }))).toMatchObject({ port: 8787 });
   });
@@ -55,6 +64,8 @@ describe("the deployment", () => {
 type Case = readonly [why: string, flags: Flags, env: Record<string, string>, text: string, at: string, says: RegExp];
 
 const cases: readonly Case[] = [
+  ["a proxy by name", {}, { CREDENCE_TRUSTED_PROXIES: "proxy" }, "", "CREDENCE_TRUSTED_PROXIES", /10\.0\.0\.0\/8/],
+  ["a network too narrow", {}, { CREDENCE_TRUSTED_PROXIES: "10.0.0.0/33" }, "", "CREDENCE_TRUSTED_PROXIES", /no list/],
   ["a port that is none", { port: "http" }, {}, "", "--port", /0 to 65535/],
   ["a port out of range", { port: "65536" }, {}, "", "--port", /0 to 65535/],
   ["an empty port", { port: "" }, {}, "", "--port", /0 to 65535/],

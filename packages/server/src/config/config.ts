@@ -13,6 +13,7 @@ export interface Config {
   readonly issuerIsLoopback: boolean;
   readonly host: string;
   readonly port: number;
+  readonly trustedProxies: readonly string[];
   readonly dataDir: string;
   readonly keyFile: string;
   readonly organization?: string;
@@ -158,6 +159,7 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
     issuerIsLoopback: isLoopbackHost(new URL(issuer).hostname),
     host: deployment.host,
     port: deployment.port,
+    trustedProxies: deployment.trusted_proxies,
     dataDir,
     keyFile: deployment.key_file === undefined ? `${dataDir}.key` : resolve(deployment.key_file),
     ...(deployment.organization === undefined ? {} : { organization: resolve(deployment.organization) }),

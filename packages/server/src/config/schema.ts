@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LOG_LEVELS } from "../log.ts";
 import { DURATION, parseDuration } from "../organization/duration.ts";
 import { isIssuer } from "../organization/rules.ts";
+import { isNetwork } from "../sign-in/source.ts";
 
 /** The data directory where none is named. */
 export const DEFAULT_DATA = "credence-data";
@@ -49,6 +50,15 @@ export const deploymentSchema = z.strictObject({
     )
     .refine((port) => Number.isInteger(port) && port >= 0 && port <= 65_535, { error: "is not a port: 0 to 65535" })
     .default(8787),
+  /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed; a list, or one text with commas. */
+  trusted_proxies: z
+    .union([z.array(z.string()), z.string().transform((text) => text.split(",").map((one) => one.trim()))], {
+      error: "is no list of addresses and networks: 10.0.0.7, 10.0.0.0/8",
+    })
+    .refine((networks) => networks.length <= 100 && networks.every(isNetwork), {
+      error: "is no list of addresses and networks: 10.0.0.7, 10.0.0.0/8",
+    })
+    .default([]),
   /** Data directory, 0700. */
   data: path.default(DEFAULT_DATA),
   /** Key-encryption key; DATA.key beside the data directory by default, never in it. */

@@ -103,4 +103,28 @@ describe("what a client says of the host", () => {
     for (const cookie of cookies) expect(cookie).toMatch(/samesite=lax/i);
     await behindTls.stop();
   });
+
+  describe("as to where a request comes from", () => {
+    async function sourceSeen(trustedProxies: readonly string[], forwarded: string): Promise<string | undefined> {
+      const behind = await startHouse({ trustedProxies });
+      const headers = { "x-forwarded-for": forwarded, "content-type": "application/x-www-form-urlencoded" };
+      await fetch(`${behind.listener.url}/token`, { method: "POST", headers, body: "grant_type=password" });
+      await behind.stop();
+      return behind.refused.at(-1)?.source;
+    }
+
+    it.each<[string, readonly string[], string, string]>([
+      ["nobody is believed by default", [], "198.51.100.7", "127.0.0.1"],
+      ["a proxy that is not the trusted one is not believed", ["10.0.0.0/8"], "198.51.100.7", "127.0.0.1"],
+      ["a trusted proxy is", ["127.0.0.1"], "198.51.100.7", "198.51.100.7"],
+      ["what the client itself wrote is not", ["127.0.0.1"], "203.0.113.1, 198.51.100.7", "198.51.100.7"],
+      ["through two trusted proxies", ["127.0.0.1", "10.0.0.0/8"], "198.51.100.7, 10.1.2.3", "198.51.100.7"],
+      ["an IPv6 client", ["127.0.0.0/8"], "2001:db8::7", "2001:db8::7"],
+      ["an IPv4 client, written as IPv6", ["127.0.0.1"], "::ffff:198.51.100.7", "198.51.100.7"],
+      ["nonsense ends the search", ["127.0.0.1"], "198.51.100.7, unknown", "127.0.0.1"],
+      ["nothing sent", ["127.0.0.1"], "", "127.0.0.1"],
+    ])("%s", async (_, trusted, forwarded, source) => {
+      expect(await sourceSeen(trusted, forwarded)).toBe(source);
+    });
+  });
 });

@@ -3,6 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { basePath, PATHS } from "../sign-in/configuration.ts";
 import type { Report } from "../sign-in/fault.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
+import { vouchForSource } from "../sign-in/source.ts";
 import type { Handler } from "./answer.ts";
 import type { BasicPorts } from "./basic.ts";
 import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
@@ -10,6 +11,8 @@ import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./t
 /** What stands behind the IdP's listener. */
 export interface RouterOptions extends BasicPorts {
   readonly issuer: string;
+  /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly signIn: Pick<SignIn, "provider" | "pages">;
   readonly exchange: Exchange;
   readonly report: Report;
@@ -39,8 +42,10 @@ export function createRouter(options: RouterOptions): Handler {
   const token = createTokenEndpoint({ ...options, url, provider });
   const secure = securityHeaders(issuer);
   const vouch = vouchFor(new URL(issuer));
+  const vouchSource = vouchForSource(options.trustedProxies);
 
   return (req, res) => {
+    vouchSource(req);
     vouch(req);
     for (const [name, value] of secure) res.setHeader(name, value);
     req.url = insertedPath(req.url ?? "/", base);
@@ -79,6 +84,9 @@ function mount(base: string, handler: Handler): Handler {
   };
 }
 
+/** What proxies say; but for the client's address, which `vouchForSource` has written anew. */
+const FORWARDED = /^x-forwarded-(?!for$)/;
+
 /**
  * Every URL that goes out is made from the issuer, never from what a client says the host is; and only we say whether the
  * outside is TLS.
@@ -86,7 +94,7 @@ function mount(base: string, handler: Handler): Handler {
 function vouchFor(issuer: URL): (req: IncomingMessage) => void {
   return (req) => {
     for (const name of Object.keys(req.headers)) {
-      if (name === "forwarded" || name.startsWith("x-forwarded-")) delete req.headers[name];
+      if (name === "forwarded" || FORWARDED.test(name)) delete req.headers[name];
     }
     req.headers.host = issuer.host;
     if (issuer.protocol === "https:") req.headers["x-forwarded-proto"] = "https";

@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isFormContentType, ok, type Refusal, type Result, refuse } from "@credence/protocol";
 import { newReference, type Report } from "../sign-in/fault.ts";
+import { sourceOf } from "../sign-in/source.ts";
 import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
 import { type BasicPorts, normalizeBasic } from "./basic.ts";
 import { readBody, replay } from "./body.ts";
@@ -70,7 +71,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEnd
 
 function refuseRequest(req: IncomingMessage, res: ServerResponse, refusal: Refusal, ports: TokenEndpointPorts): void {
   const decisionId = newReference();
-  ports.refused(refusal, { decisionId, source: req.socket.remoteAddress ?? "" });
+  ports.refused(refusal, { decisionId, source: sourceOf(req) });
   const headers: Record<string, string> = {
     ...(refusal.reason === "method-wrong" ? { allow: "POST" } : {}),
     // The rest of a body that is too large is not read.
@@ -98,7 +99,7 @@ async function exchange(
     for (const value of values ?? []) headers.append(name, value);
   }
   const request = new Request(url, { method: "POST", headers, body: Uint8Array.from(body) });
-  await sendResponse(res, await exchange(request, { source: req.socket.remoteAddress ?? "" }));
+  await sendResponse(res, await exchange(request, { source: sourceOf(req) }));
 }
 
 async function signInGrant(

@@ -66,6 +66,7 @@ export async function startHouse(
     path?: string;
     issuer?: string;
     lifetimes?: Partial<Lifetimes>;
+    trustedProxies?: readonly string[];
     exchange?: Exchange;
     agents?: readonly Agent[];
   } = {},
@@ -128,6 +129,7 @@ export async function startHouse(
   });
   handler = createRouter({
     issuer,
+    trustedProxies: options.trustedProxies ?? [],
     signIn,
     store,
     clientSecret,

@@ -11,6 +11,7 @@ import { checkAssertionClaims, override } from "./overrides.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
 import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPage } from "./pages/sign-out-pages.ts";
+import { sourceOf } from "./source.ts";
 
 /** The part of the store that sign-in works with. */
 export type SignInStore = ArtifactPorts["store"] & Pick<Store, "person" | "personByEmail" | "agent" | "consume">;
@@ -83,7 +84,7 @@ export function createProvider(options: ProviderOptions): Provider {
   provider.on("grant.error", (ctx, error) => {
     const agentId = provenAgent(ctx, error);
     const detail = error.error_detail ?? error.error;
-    const event = { type: "grant-refused", detail, source: ctx.req.socket.remoteAddress ?? "", at: now() } as const;
+    const event = { type: "grant-refused", detail, source: sourceOf(ctx.req), at: now() } as const;
     const recorded = options.record(agentId === undefined ? event : { ...event, agentId });
     // The answer is a refusal whatever becomes of its record.
     recorded.catch((cause: unknown) => options.report({ reference: newReference(), code: "record", error: cause }));
@@ -162,7 +163,7 @@ const SELF_SUBMITTING = /forms\[0\]\.submit\(\)[\s\S]*name="xsrf"/;
 async function recordSignOut(ctx: KoaContextWithOIDC, { record, report, now }: ProviderOptions): Promise<void> {
   const { session, client } = ctx.oidc;
   if (session?.accountId === undefined || Reflect.get(session, "destroyed") !== true) return;
-  const source = ctx.req.socket.remoteAddress ?? "";
+  const source = sourceOf(ctx.req);
   const agent = client === undefined ? {} : { agentId: client.clientId };
   try {
     await record({ type: "signed-out", personId: session.accountId, ...agent, source, at: now() });

@@ -7,6 +7,7 @@ import type { CheckCredentials } from "../credentials.ts";
 import { endSession } from "../endings.ts";
 import { referenceOf } from "../fault.ts";
 import type { SignInStore } from "../provider.ts";
+import { sourceOf } from "../source.ts";
 import type { Answers, Ctx, Env, Status } from "./answers.ts";
 import type { House, Page } from "./page.ts";
 import { EMAIL_MAX, emailPage, passwordPage, type SignInProblem, type SignInView } from "./sign-in-page.ts";
@@ -99,7 +100,7 @@ export function addSignInSteps(app: Hono<Env>, ports: SignInPorts, { show, refus
       password: form.get("password") ?? "",
       agentId: String(interaction.params.client_id),
       reference: referenceOf(interaction.uid),
-      source: c.env.incoming.socket.remoteAddress ?? "",
+      source: sourceOf(c.env.incoming),
     });
     if (!outcome.ok) {
       const problem: SignInProblem = outcome.why === "wait" ? { kind: "wait", wait: outcome.wait } : { kind: "wrong" };
