@@ -36,6 +36,11 @@ describe("an ID-JAG is not used, and never reaches the app, when", () => {
       ({ idp, app }) => (idp.claims = { resource: [app.resource, "https://other.example/"] }),
     ],
     [
+      "it does not name a resource that is elsewhere than its authorization server",
+      "resource-unconfirmed",
+      ({ idp }) => (idp.claims = { resource: undefined }),
+    ],
+    [
       "the answer names another resource",
       "resource-differs",
       ({ idp }) => (idp.answer = { resource: "https://o.example/" }),

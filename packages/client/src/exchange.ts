@@ -113,6 +113,7 @@ function checkIdJag(
     throw mismatch(where, "id-jag-client", "the ID-JAG is for another client than the agent is at the app");
   }
   if (claims.exp <= expected.now - SKEW) throw mismatch(where, "id-jag-expired", "the ID-JAG has expired already");
+  checkResourceNamed(claims.resource, request, where);
   checkResource(claims.resource, request.resource, where);
   checkResource(answer.resource, request.resource, where);
   checkScope(claims.scope, request.scope, where);
@@ -123,6 +124,20 @@ function checkIdJag(
     scope: claims.scope ?? answer.scope ?? request.scope,
     expiresAt: claims.exp,
   };
+}
+
+/**
+ * Any server may name somebody else's authorization server as its own. Where the two are not at one origin, only the IdP
+ * can say that they belong together: it grants a resource of the audience, and what it grants stands in the ID-JAG.
+ * @see ID-JAG draft §4.3.3
+ */
+function checkResourceNamed(said: IdJagClaims["resource"], { audience, resource }: IdJagRequest, where: Where): void {
+  if (said !== undefined || (URL.canParse(resource) && new URL(resource).origin === new URL(audience).origin)) return;
+  throw mismatch(
+    where,
+    "resource-unconfirmed",
+    `the ID-JAG does not name ${resource}, so nobody but that server itself says that ${audience} issues tokens for it`,
+  );
 }
 
 /** Refuses an answer for any other resource than the one that was asked for. */
