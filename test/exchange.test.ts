@@ -306,7 +306,7 @@ describe("binding bugs that peers have shipped", () => {
   });
 
   test("a refresh token is not taken for an ID token", async () => {
-    const answer = await exchange("x", (form) =>
+    const answer = await exchange(alice.signIn().idToken, (form) =>
       form.set("subject_token_type", "urn:ietf:params:oauth:token-type:refresh_token"),
     );
     await expectRefused(answer, "invalid_request", "subject-token-type-unsupported");

@@ -65,6 +65,11 @@ describe("what is not", () => {
   test.each<[string, Case, string]>([
     ["the resource of another app", { claims: { resource: OTHER } }, "resource-foreign"],
     ["the resource of another app beside ours", { claims: { resource: [MCP, OTHER] } }, "resource-foreign"],
+    [
+      "the resource of another app beside ours, when ours is asked for",
+      { claims: { resource: [MCP, OTHER] }, asked: { resource: [MCP] } },
+      "resource-foreign",
+    ],
     ["a resource below ours", { claims: { resource: `${MCP}/admin` } }, "resource-foreign"],
     ["our resource with a trailing slash", { claims: { resource: `${MCP}/` } }, "resource-foreign"],
     ["a name that every object has", { claims: { resource: "constructor" } }, "resource-foreign"],

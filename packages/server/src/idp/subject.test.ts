@@ -27,8 +27,8 @@ beforeAll(async () => {
     issuer: ISSUER,
     algorithms: ["ES256"],
     keys: jwksKeys({ keys: [key.publicJwk] }),
-    store: { person: async (id) => (id === ALICE.id ? ALICE : undefined) },
-    // A session for whoever asks: what is refused here is refused for the token's own sake.
+    // A person and a session for whoever asks: what is refused here is refused for the token's own sake.
+    store: { person: async (id) => ({ ...ALICE, id }) },
     sessionAlive: async () => ({ alive: true, personId: "alice" }),
   };
 });
