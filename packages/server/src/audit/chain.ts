@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { isObject } from "@credence/protocol";
 
 /** What the chain of a writer has reached. */
 export interface ChainState {
@@ -44,11 +45,7 @@ export function commitmentOf(field: string, salt: string, value: string): string
  * @see RFC 8785 §3.2
  */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (isPlainObject(inner) ? sorted(inner) : inner));
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return JSON.stringify(value, (_, inner: unknown) => (isObject(inner) ? sorted(inner) : inner));
 }
 
 function sorted(value: Record<string, unknown>): Record<string, unknown> {

@@ -1,17 +1,14 @@
 import { createHash } from "node:crypto";
+import { isObject } from "@credence/protocol";
+import type { SealedPlace } from "../keys/seal.ts";
 import type { Artifact, Store } from "../store/store.ts";
 
-/** Where a sealed text stands: associated data, so that a text moved elsewhere does not open. */
-export interface SealPlace {
-  readonly table: string;
-  readonly record: string;
-  readonly field: string;
-}
+export { isObject };
 
 /** Seals what the store keeps, and opens it again. `open` rejects for a text that was altered or moved. */
 export interface Sealing {
-  seal(text: string, place: SealPlace): string | Promise<string>;
-  open(sealed: string, place: SealPlace): string | Promise<string>;
+  seal(text: string, place: SealedPlace): string | Promise<string>;
+  open(sealed: string, place: SealedPlace): string | Promise<string>;
 }
 
 /** What the artifacts of sign-in need from the house. */
@@ -78,11 +75,6 @@ function isExpired(artifact: Artifact, now: number): boolean {
   return artifact.expiresAt !== undefined && artifact.expiresAt <= now;
 }
 
-/** Whether a value is an object with string keys. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function place(model: string, key: string): SealPlace {
+function place(model: string, key: string): SealedPlace {
   return { table: "artifacts", record: `${model}:${key}`, field: "payload" };
 }

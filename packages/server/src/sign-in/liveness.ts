@@ -1,5 +1,6 @@
+import { isObject } from "@credence/protocol";
 import type { AdapterPayload } from "oidc-provider";
-import { type ArtifactPorts, hashed, isObject, openArtifact, putSealed } from "./artifacts.ts";
+import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts.ts";
 
 /**
  * Is the sign-in behind an ID token still alive? Its `sid` points to the session, and the session says.

@@ -1,6 +1,5 @@
-/** Token type of an ID-JAG. */
-const ID_JAG = "urn:ietf:params:oauth:token-type:id-jag";
-const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
+import { ID_JAG_TOKEN_TYPE } from "@credence/protocol/id-jag";
+import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
 
 /**
  * The server's metadata: oidc-provider's, with what the token endpoint can do beside it.
@@ -11,8 +10,8 @@ const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 export function completeMetadata(metadata: Record<string, unknown>): Record<string, unknown> {
   return {
     ...metadata,
-    grant_types_supported: ["authorization_code", "refresh_token", TOKEN_EXCHANGE],
+    grant_types_supported: ["authorization_code", "refresh_token", TOKEN_EXCHANGE_GRANT],
     response_modes_supported: ["query"],
-    identity_chaining_requested_token_types_supported: [ID_JAG],
+    identity_chaining_requested_token_types_supported: [ID_JAG_TOKEN_TYPE],
   };
 }

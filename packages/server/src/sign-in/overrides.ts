@@ -1,3 +1,4 @@
+import { CLIENT_ASSERTION_LIMITS, clientAssertionMark } from "@credence/protocol/client-auth";
 import { errors, type KoaContextWithOIDC, type Provider, type UnknownObject } from "oidc-provider";
 import { isLoopbackIp } from "./clients.ts";
 
@@ -9,11 +10,6 @@ export interface Overrides {
   readonly endSession: (uid: string) => Promise<void>;
 }
 
-/** Longest life of a client assertion in seconds. */
-const ASSERTION_LIFETIME = 600;
-/** Seconds for which the exchange takes an assertion after its expiry (clocks differ): its mark must last as long. */
-const ASSERTION_SKEW = 30;
-
 /** Puts the narrower rules onto one provider's own models (they are made anew for each provider). */
 export function override(provider: Provider, { markAssertionUsed, endSession }: Overrides): void {
   // An exchange asks whether the session of the ID token's `sid` lives, so every ID token has one.
@@ -23,7 +19,7 @@ export function override(provider: Provider, { markAssertionUsed, endSession }: 
     provider.ReplayDetection,
     "unique",
     async (iss: string, jti: string, exp: number) =>
-      (await markAssertionUsed(`${iss} ${jti}`, exp + ASSERTION_SKEW)) === "first",
+      (await markAssertionUsed(...clientAssertionMark(iss, jti, exp))) === "first",
   );
   narrowLoopback(provider);
   endSessionsForGood(provider, endSession);
@@ -79,7 +75,7 @@ export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObj
   if (audience !== ctx.oidc.issuer) throw new errors.InvalidClientAuth("audience must be the issuer alone");
   const now = Math.floor(Date.now() / 1000);
   const start = typeof iat === "number" ? Math.min(iat, now) : now;
-  if (typeof exp !== "number" || exp > start + ASSERTION_LIFETIME) {
+  if (typeof exp !== "number" || exp > start + CLIENT_ASSERTION_LIMITS.maxLifetime) {
     throw new errors.InvalidClientAuth("the assertion lives too long");
   }
 }
