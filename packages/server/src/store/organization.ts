@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
+import { chunks } from "./chunks.ts";
 import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -189,18 +190,10 @@ async function raiseRevision(db: Transaction<Tables>, expected: number, wanted: 
   return numUpdatedRows === 1n;
 }
 
-/** Rows in one statement: few enough for any database's limit of parameters. */
-const CHUNK = 500;
-
 async function remove(db: Transaction<Tables>, kind: (typeof KINDS)[number], ids: readonly string[]): Promise<void> {
-  for (let at = 0; at < ids.length; at += CHUNK) {
-    await db
-      .deleteFrom(kind)
-      .where("id", "in", ids.slice(at, at + CHUNK))
-      .execute();
-  }
+  for (const chunk of chunks(ids)) await db.deleteFrom(kind).where("id", "in", chunk).execute();
 }
 
 async function insert<R>(rows: readonly R[], write: (chunk: readonly R[]) => Promise<unknown>): Promise<void> {
-  for (let at = 0; at < rows.length; at += CHUNK) await write(rows.slice(at, at + CHUNK));
+  for (const chunk of chunks(rows)) await write(chunk);
 }

@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { chunks } from "./chunks.ts";
 import type { Tables } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -15,9 +16,6 @@ type RecordStore = Pick<
   | "auditPersonal"
   | "auditExtents"
 >;
-
-/** Rows in one statement: few enough for any database's limit of parameters. */
-const CHUNK = 500;
 
 /** The record and the keys: rows that are added and never changed. */
 export function recordStore(read: Kysely<Tables>, write: Kysely<Tables>): RecordStore {
@@ -40,18 +38,8 @@ export function recordStore(read: Kysely<Tables>, write: Kysely<Tables>): Record
     },
     appendAudit: (rows, personal) =>
       write.transaction().execute(async (db) => {
-        for (let at = 0; at < rows.length; at += CHUNK) {
-          await db
-            .insertInto("audit_events")
-            .values(rows.slice(at, at + CHUNK))
-            .execute();
-        }
-        for (let at = 0; at < personal.length; at += CHUNK) {
-          await db
-            .insertInto("audit_personal")
-            .values(personal.slice(at, at + CHUNK))
-            .execute();
-        }
+        for (const chunk of chunks(rows)) await db.insertInto("audit_events").values(chunk).execute();
+        for (const chunk of chunks(personal)) await db.insertInto("audit_personal").values(chunk).execute();
       }),
     async addAuditWriter({ position, writer, startedAt, signature }) {
       await write.insertInto("audit_writers").values({ position, writer, started_at: startedAt, signature }).execute();
