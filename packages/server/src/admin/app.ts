@@ -12,6 +12,7 @@ import {
 } from "../organization/apply.ts";
 import { exportOrganization, organizationDocument } from "../organization/export.ts";
 import { summary } from "../organization/render.ts";
+import type { Section } from "../organization/schema.ts";
 import { FILE_LIMIT } from "../organization/yaml.ts";
 import { problem } from "./problem.ts";
 
@@ -91,12 +92,7 @@ async function apply(c: Context, ports: AdminPorts): Promise<Response> {
 
 const editSchema = z.strictObject({ enabled: z.boolean() });
 
-async function edit(
-  c: Context,
-  section: "people" | "agents" | "apps" | "connections",
-  id: string,
-  ports: AdminPorts,
-): Promise<Response> {
+async function edit(c: Context, section: Section, id: string, ports: AdminPorts): Promise<Response> {
   const parsed = editSchema.safeParse(await bodyJson(c));
   if (!parsed.success) {
     return problem(
@@ -113,12 +109,7 @@ async function edit(
   return changed(c, outcome);
 }
 
-function withEnabled(
-  document: Organization,
-  section: "people" | "agents" | "apps" | "connections",
-  id: string,
-  enabled: boolean,
-): Organization | undefined {
+function withEnabled(document: Organization, section: Section, id: string, enabled: boolean): Organization | undefined {
   if (!document[section].some((entry) => entry.id === id)) return undefined;
   return {
     ...document,

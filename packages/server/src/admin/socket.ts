@@ -36,7 +36,7 @@ export async function listenOnSocket(app: Hono, path: string): Promise<SocketLis
   await removeStale(path);
   const server = createServer(LIMITS, getRequestListener(app.fetch));
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => reject(problem(`The admin socket ${path} can not be opened.`, cause)));
+    server.once("error", (cause) => reject(unusable(`The admin socket ${path} can not be opened.`, cause)));
     server.listen(path, resolve);
   });
   chmodSync(path, OWNER_ONLY);
@@ -59,13 +59,13 @@ export async function listenOnSocket(app: Hono, path: string): Promise<SocketLis
 
 function checkPath(path: string): void {
   if (Buffer.byteLength(path) > PATH_LIMIT) {
-    throw problem(`The path of the admin socket is longer than ${PATH_LIMIT} bytes: ${path}. Use a shorter --data.`);
+    throw unusable(`The path of the admin socket is longer than ${PATH_LIMIT} bytes: ${path}. Use a shorter --data.`);
   }
   const directory = dirname(path);
   const stats = statSync(directory, { throwIfNoEntry: false });
-  if (!stats?.isDirectory()) throw problem(`There is no directory ${directory} for the admin socket.`);
+  if (!stats?.isDirectory()) throw unusable(`There is no directory ${directory} for the admin socket.`);
   if ((stats.mode & OTHERS) !== 0) {
-    throw problem(`Others may enter ${directory}, and so reach the admin socket. Mend it: chmod 700 ${directory}`);
+    throw unusable(`Others may enter ${directory}, and so reach the admin socket. Mend it: chmod 700 ${directory}`);
   }
 }
 
@@ -73,9 +73,9 @@ function checkPath(path: string): void {
 async function removeStale(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
-  if (!stats.isSocket()) throw problem(`${path} is no socket. Move it away; the admin socket belongs there.`);
+  if (!stats.isSocket()) throw unusable(`${path} is no socket. Move it away; the admin socket belongs there.`);
   if (await answers(path)) {
-    throw problem(`Another server answers on ${path}. Stop it first, or use another --data.`);
+    throw unusable(`Another server answers on ${path}. Stop it first, or use another --data.`);
   }
   rmSync(path, { force: true });
 }
@@ -89,11 +89,11 @@ function answers(path: string): Promise<boolean> {
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
-      else reject(problem(`The socket ${path} can not be tried.`, error));
+      else reject(unusable(`The socket ${path} can not be tried.`, error));
     });
   });
 }
 
-function problem(message: string, cause?: unknown): CredenceError {
+function unusable(message: string, cause?: unknown): CredenceError {
   return new CredenceError(message, { code: "configuration", cause });
 }

@@ -20,8 +20,6 @@ export interface OrganizationPorts {
   readonly issuerIsLoopback: boolean;
   /** Seconds since the epoch. */
   readonly now: () => number;
-  /** Told after a change is stored and on record. */
-  readonly onChange?: (revision: number) => void;
 }
 
 /** A file held against the running organization; nothing is changed. */
@@ -106,7 +104,7 @@ async function change(
   current: Organization,
   revision: number,
   wanted: Organization,
-  { store, record, onChange }: OrganizationPorts,
+  { store, record }: OrganizationPorts,
 ): Promise<ChangeOutcome> {
   const changes = planChanges(current, wanted);
   if (changes.length === 0) return { outcome: "applied", revision, changes, warnings: [] };
@@ -125,6 +123,5 @@ async function change(
       cause,
     });
   }
-  onChange?.(replaced.revision);
   return { outcome: "applied", revision: replaced.revision, changes, warnings: [] };
 }

@@ -143,7 +143,8 @@ function record(key: string, values: Readonly<Record<string, string>>): Entry {
   return entries.length === 0 ? {} : { [key]: Object.fromEntries(entries) };
 }
 
-function optional<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {
+/** A member that is there, or not: never there and `undefined`. */
+export function optional<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {
   // A computed key widens to string; it is K.
   return value === undefined ? {} : ({ [key]: value } as { readonly [key in K]: V });
 }

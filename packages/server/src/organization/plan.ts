@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Agent, Organization } from "../directory/types.ts";
-import { type Entry, toFile } from "./convert.ts";
+import { type Entry, optional, toFile } from "./convert.ts";
 
 /** What becomes of one field; values as the file writes them, secrets never. */
 export interface FieldChange {
@@ -70,8 +70,7 @@ function fieldChanges(before: Entry, after: Entry): FieldChange[] {
 }
 
 function shown<K extends "from" | "to">(key: K, field: string, value: unknown): { readonly [key in K]?: string } {
-  // A computed key widens to string; it is K.
-  return value === undefined ? {} : ({ [key]: show(field, value) } as { readonly [key in K]: string });
+  return optional(key, value === undefined ? undefined : show(field, value));
 }
 
 /** A value for a plan: on one line, and nothing that opens a door. */
