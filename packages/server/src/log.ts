@@ -28,8 +28,8 @@ export function openLog(level: LogLevel): Logger {
 }
 
 /**
- * An error as the log may show it: what it is, not what it was made of. Messages of the libraries below us may quote what
- * came from outside, so only ours are shown whole.
+ * An error as the log may show it: what it is, not what it was made of. Messages are cut at 300 characters: those of the
+ * libraries below us may quote what came from outside.
  */
 export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { error: typeof error };

@@ -1,5 +1,6 @@
 import type { IssuerDecision, Question } from "@credence/issuer";
-import { subjectFor } from "../directory/subject.ts";
+import { CredenceError } from "@credence/protocol";
+import { clientIdAt, subjectFor } from "../directory/subject.ts";
 import type { App } from "../directory/types.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision, Permit } from "../policy/decision.ts";
@@ -58,13 +59,12 @@ function answer(decision: Decision, question: Question<AuthenticatedAgent, Signe
 
 function permit({ granted }: Permit, { client, subject }: Question<AuthenticatedAgent, SignedInPerson>, app: App) {
   const { person, authTime, acr, amr } = subject;
+  const clientId = clientIdAt(app, client.agent.id);
+  // Policy denies where the app does not know the agent. Should it ever not, nothing is issued in nobody's name.
+  if (clientId === undefined)
+    throw new CredenceError("A permit for an agent unknown to the app", { code: "configuration" });
   return {
-    app: {
-      issuer: app.issuer,
-      // A permit implies that the app knows the agent: policy denies otherwise.
-      clientId: app.clients[client.agent.id] ?? "",
-      sub: subjectFor(person, app),
-    },
+    app: { issuer: app.issuer, clientId, sub: subjectFor(person, app) },
     ...(granted.resource === undefined ? {} : { resource: granted.resource }),
     scope: granted.scope,
     lifetime: granted.lifetime,

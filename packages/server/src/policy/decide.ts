@@ -16,7 +16,7 @@ import type { Facts } from "./facts.ts";
  */
 export function decide(facts: Facts): Decision {
   const refused = refusedParty(facts) ?? refusedRequest(facts);
-  if (refused) return denial(facts, { ...refused }, [{ id: refused.reason }], []);
+  if (refused) return denial(facts, refused, [{ id: refused.reason }], []);
 
   const resource = resourceMeant(facts);
   const assessments = facts.connections

@@ -38,11 +38,13 @@ interface Common {
   readonly nearMisses: readonly NearMiss[];
 }
 
+/** What was asked for is granted, all of it or some. */
 export interface Permit extends Common {
   readonly effect: "permit";
   readonly granted: Granted;
 }
 
+/** Nothing is granted. */
 export interface Denial extends Common {
   readonly effect: "deny";
   readonly refusal: Refusal;
