@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CredenceError } from "@credence/protocol";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { columnWidths, eventJson, eventLine, printable } from "../audit/display.ts";
 import type { RecordedEvent } from "../audit/event.ts";
 import { parseHeads, printHead } from "../audit/published-heads.ts";
@@ -11,7 +11,7 @@ import { isErrno, storePath } from "../store/files.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
 import { recordKeys } from "./record-keys.ts";
-import { dataOption, type World } from "./world.ts";
+import { dataOption, inWorld, type World } from "./world.ts";
 
 /** As much of the world as these commands see. */
 type AuditWorld = Pick<World, "stdout" | "stderr" | "env" | "now" | "exit" | "interrupted">;
@@ -40,17 +40,15 @@ interface FilterOptions extends Options {
  * Exit codes: 0 as told, 1 the record is not as it was written, 2 usage (thrown by commander as CommanderError).
  */
 export function auditCommand(world: AuditWorld): Command {
-  const audit = command("audit", world).description("read and verify the record of what was decided and done");
+  const audit = new Command("audit").description("read and verify the record of what was decided and done");
   const commands = [listCommand(world), tailCommand(world), verifyCommand(world), headsCommand(world)];
   for (const one of commands) audit.addCommand(one);
-  return audit.addHelpText(
-    "after",
-    "\nExample:\n  credence audit list --data ./data --since 1h --code exchange.denied",
-  );
+  const example = "\nExample:\n  credence audit list --data ./data --since 1h --code exchange.denied";
+  return inWorld(audit.addHelpText("after", example), world);
 }
 
 function listCommand(world: AuditWorld): Command {
-  return withFilters(command("list", world), world, 50)
+  return withFilters(new Command("list"), world, 50)
     .description("the latest events that fit, oldest first")
     .addHelpText("after", "\nExample:\n  credence audit list --data ./data --person alice@acme.example --since 7d")
     .action((options: FilterOptions) =>
@@ -67,7 +65,7 @@ const POLL_MILLISECONDS = 500;
 const POLL_LIMIT = 1_000;
 
 function tailCommand(world: AuditWorld): Command {
-  return withFilters(command("tail", world), world, 10)
+  return withFilters(new Command("tail"), world, 10)
     .description("the latest events, then each new one as it comes, until interrupted")
     .addHelpText("after", "\nExample:\n  credence audit tail --data ./data --agent assistant")
     .action((options: FilterOptions) =>
@@ -85,7 +83,7 @@ function tailCommand(world: AuditWorld): Command {
 }
 
 function verifyCommand(world: AuditWorld): Command {
-  return command("verify", world)
+  return new Command("verify")
     .description("check that nothing was changed in the record, or taken out of it")
     .addOption(dataOption(world))
     .option("--head <file>", "signed heads that were kept elsewhere (what `credence audit heads` printed)")
@@ -109,7 +107,7 @@ function verifyCommand(world: AuditWorld): Command {
 }
 
 function headsCommand(world: AuditWorld): Command {
-  return command("heads", world)
+  return new Command("heads")
     .description("print the newest signed head of each writer, to be kept elsewhere for `verify --head`")
     .addOption(dataOption(world))
     .option("--all", "every signed head, not only the newest of each writer")
@@ -124,17 +122,6 @@ function headsCommand(world: AuditWorld): Command {
 }
 
 // --- What the commands share --------------------------------------------------------------------------------------------
-
-function command(name: string, world: AuditWorld): Command {
-  return new Command(name)
-    .configureOutput({
-      writeOut: (text) => world.stdout.write(text),
-      writeErr: (text) => world.stderr.write(text),
-    })
-    .exitOverride((error) => {
-      throw error.exitCode === 0 ? error : new CommanderError(USAGE, error.code, error.message);
-    });
-}
 
 function withFilters(to: Command, world: AuditWorld, limit: number): Command {
   return to

@@ -51,7 +51,7 @@ export function peopleOf(world: World, json: boolean | undefined): NodeJS.Writab
 }
 
 /** Gives a command and all below it the world's streams, and the exit code 2 for wrong usage. */
-export function inWorld(command: Command, world: World): Command {
+export function inWorld(command: Command, world: Pick<World, "stdout" | "stderr">): Command {
   command
     .configureOutput({ writeOut: (text) => world.stdout.write(text), writeErr: (text) => world.stderr.write(text) })
     .exitOverride((error) => {
