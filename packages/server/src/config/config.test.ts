@@ -56,6 +56,16 @@ describe("the deployment", () => {
     expect(config(parseConfig({}, env)).trustedProxies).toEqual(networks);
   });
 
+  it("warns of listening beyond this machine for an issuer on it", () => {
+    const warnings = (flags: Flags) => {
+      const result = parseConfig(flags, {});
+      return result.ok ? result.warnings.map(({ at }) => at) : result.problems;
+    };
+    expect(warnings({ host: "0.0.0.0" })).toEqual(["--host"]);
+    expect(warnings({ host: "0.0.0.0", issuer: "https://idp.acme.example" })).toEqual([]);
+    expect(warnings({ host: "127.0.0.1" })).toEqual([]);
+  });
+
   it("takes an empty variable for none", () => {
     expect(config(parseConfig({}, { CREDENCE_PORT: "" }))).toMatchObject({ port: 8787 });
   });

@@ -85,7 +85,9 @@ export function parseConfig(
   if (!parsed.success) return { ok: false, problems: parsed.error.issues.map((issue) => problemOf(issue, said)) };
   const config = complete(parsed.data);
   const problems = contradictions(config, parsed.data, said);
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings: strangeVariables(env) };
+  return problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, config, warnings: [...doubts(config, said), ...strangeVariables(env)] };
 }
 
 function saidByFlags(flags: Flags): Said {
@@ -194,6 +196,14 @@ function contradictions(
     problems.push({ at: said.get("key_file")?.at ?? "--key-file", message });
   }
   return problems;
+}
+
+/** What is probably not meant, and may be. */
+function doubts({ issuerIsLoopback, host }: Config, said: Said): ConfigProblem[] {
+  if (!issuerIsLoopback || isLoopbackHost(host) || host === "::1") return [];
+  const message =
+    "listens beyond this machine, for an issuer that is this machine: people elsewhere would type passwords into plain HTTP.";
+  return [{ at: said.get("host")?.at ?? "--host", message }];
 }
 
 /** A variable that is nearly a setting is probably meant as one; others may be secrets of agents. */
