@@ -158,6 +158,12 @@ export function checkScope(said: string | undefined, asked: string | undefined, 
   }
 }
 
+/** Refuses an access token that is sent in another way than ours. @see RFC 6749 §7.1 */
+export function checkTokenType(said: string, where: Where): void {
+  if (said.toLowerCase() === "bearer") return;
+  throw mismatch(where, "token-type", "the access token is of a type that this agent does not use");
+}
+
 /** The tokens of a scope; a malformed one is left whole, and so fits nothing but itself. */
 export function scopeTokens(scope: string | undefined): readonly string[] {
   if (!scope) return [];

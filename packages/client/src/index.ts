@@ -1,5 +1,8 @@
 export { CredenceError } from "@credence/protocol";
 export type { ClientIdentity } from "@credence/protocol/client-auth";
+export type { IdJagClaims } from "@credence/protocol/id-jag";
+export { generateSigningKey, importSigner, type PrivateJwk, type PublicJwk, type Signer } from "@credence/protocol/jws";
+export type { Retry } from "@credence/protocol/reasons";
 export { type Agent, createAgent, type SessionOptions, type StartedSignIn } from "./agent.ts";
 export type { SessionFetch } from "./call.ts";
 export { AgentError, type AgentErrorOptions, type Leg } from "./errors.ts";

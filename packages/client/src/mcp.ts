@@ -7,8 +7,8 @@ import type {
   OAuthClientProvider,
   StoredOAuthTokens,
 } from "@modelcontextprotocol/client";
-import { AgentError, mismatch } from "./errors.ts";
-import { appClient, checkScope, type IdJagRequest } from "./exchange.ts";
+import { AgentError } from "./errors.ts";
+import { appClient, checkScope, checkTokenType, type IdJagRequest } from "./exchange.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -98,11 +98,9 @@ export function idJagOAuthClientProvider(session: Session, options: ProviderOpti
     // An expired token is not worth a call: without one the SDK asks again.
     tokens: () => (kept && kept.until > now() ? kept.tokens : undefined),
     saveTokens(tokens) {
-      checkScope(tokens.scope, granted, { leg: "redemption", party: here().issuer });
-      if (tokens.token_type.toLowerCase() !== "bearer") {
-        const where = { leg: "redemption", party: here().issuer } as const;
-        throw mismatch(where, "token-type", "the access token is of a type that this agent does not use");
-      }
+      const where = { leg: "redemption", party: here().issuer } as const;
+      checkScope(tokens.scope, granted, where);
+      checkTokenType(tokens.token_type, where);
       const { refresh_token: _unused, ...good } = tokens;
       kept = { tokens: good, until: now() + (tokens.expires_in ?? 300) * 0.8 };
     },

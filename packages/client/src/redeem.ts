@@ -2,7 +2,15 @@ import { ID_JAG_GRANT_PROFILE } from "@credence/protocol/id-jag";
 import { buildJwtBearerRequest, JWT_BEARER_GRANT, parseAccessTokenAnswer } from "@credence/protocol/jwt-bearer";
 import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
 import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
-import { appClient, checkResource, checkScope, type IdJag, type IdJagRequest, postForm } from "./exchange.ts";
+import {
+  appClient,
+  checkResource,
+  checkScope,
+  checkTokenType,
+  type IdJag,
+  type IdJagRequest,
+  postForm,
+} from "./exchange.ts";
 import type { AgentContext } from "./options.ts";
 
 /** An access token of an app. Secret; goes to its resource and nowhere else. */
@@ -63,9 +71,7 @@ export async function redeem(
     const answer = await postForm(context, metadata, form, client);
     if (answer.status !== 200) throw errorOfAnswer(answer, where);
     const token = parseAccessTokenAnswer(answer.json());
-    if (token.token_type.toLowerCase() !== "bearer") {
-      throw mismatch(where, "token-type", "the access token is of a type that this agent does not use");
-    }
+    checkTokenType(token.token_type, where);
     // An ID-JAG is a grant: as a bearer token it would hand the person to whoever sees it.
     if (token.access_token === granted.idJag) throw mismatch(where, "id-jag-returned", "it gave the ID-JAG back");
     checkScope(token.scope, granted.scope, where);

@@ -1,4 +1,5 @@
 export { CredenceError, type Refusal, type Result } from "@credence/protocol";
+export type { IdJagClaims } from "@credence/protocol/id-jag";
 export {
   generateSigningKey,
   type JwkSet,
