@@ -1,9 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hashPassword, isPasswordHash } from "../sign-in/password.ts";
 import { ACME, acme, BROKEN, broken, NOW } from "./organization.testing.ts";
 import { PROBLEM_LIMIT, type ReadResult, readOrganization } from "./read.ts";
-import { isBoundedHash } from "./rules.ts";
 
 const loopback = { issuerIsLoopback: true, now: NOW };
 
@@ -187,31 +185,5 @@ describe("warnings", () => {
   it.each(cases)("%s", (_, text, line, says) => {
     const result = readOrganization(text, loopback);
     expect(result).toMatchObject({ ok: true, warnings: [{ line, message: expect.stringMatching(says) }] });
-  });
-});
-
-describe("a password hash of the file", () => {
-  it("is what `credence password-hash` prints", async () => {
-    expect(isBoundedHash(await hashPassword("correct horse"))).toBe(true);
-  });
-
-  it("is bounded as the sign-in bounds it", () => {
-    const salts = ["AAAAAAAAAAA", "AAAAAAAAAA", "A".repeat(86), "A".repeat(88)];
-    const tags = ["A".repeat(22), "A".repeat(21), "A".repeat(86), "A".repeat(88)];
-    for (const salt of salts) {
-      for (const tag of tags) {
-        for (const cost of [
-          "m=8,t=1,p=1",
-          "m=15,t=1,p=2",
-          "m=262144,t=16,p=16",
-          "m=262145,t=1,p=1",
-          "m=64,t=17,p=1",
-          "m=999,t=1,p=17",
-        ]) {
-          const phc = `$argon2id$v=19$${cost}$${salt}$${tag}`;
-          expect([phc, isBoundedHash(phc)]).toEqual([phc, isPasswordHash(phc)]);
-        }
-      }
-    }
   });
 });

@@ -22,10 +22,6 @@ export const EMAIL = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(
 
 export const PEOPLE = /^(everyone|(person|group):[A-Za-z0-9][A-Za-z0-9._~@+-]{0,127})$/;
 
-/** argon2id in PHC string format; `isPasswordHash` bounds its parameters, and a test holds the two together. */
-export const PASSWORD_HASH =
-  /^\$argon2id\$v=19\$m=([1-9][0-9]{0,6}),t=([1-9][0-9]{0,2}),p=([1-9][0-9]{0,2})\$([A-Za-z0-9+/]{8,88})\$([A-Za-z0-9+/]{16,88})$/;
-
 export const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /** Whether a URL's host is this machine, by address or by its reserved name. @see RFC 6761 §6.3 */
@@ -54,28 +50,6 @@ export function isRedirectUri(value: string): boolean {
   const url = parse(value);
   if (url === undefined || value.includes("#")) return false;
   return /^https?:$/.test(url.protocol) ? isWeb(url) : url.protocol.includes(".") && !isDangerous(url);
-}
-
-/** Whether a PHC string's cost stays within what one sign-in may use: memory at most 256 MiB. */
-export function isBoundedHash(value: string): boolean {
-  const [, memory, passes, lanes, salt, tag] = PASSWORD_HASH.exec(value) ?? [];
-  if (memory === undefined || salt === undefined || tag === undefined) return false;
-  const [m, t, p] = [Number(memory), Number(passes), Number(lanes)];
-  const [saltBytes, tagBytes] = [bytes(salt), bytes(tag)];
-  return (
-    m >= 8 * p &&
-    m <= 262_144 &&
-    t <= 16 &&
-    p <= 16 &&
-    saltBytes >= 8 &&
-    saltBytes <= 64 &&
-    tagBytes >= 16 &&
-    tagBytes <= 64
-  );
-}
-
-function bytes(base64: string): number {
-  return Math.floor((base64.length * 3) / 4);
 }
 
 function parse(value: string): URL | undefined {

@@ -1,16 +1,15 @@
 import { z } from "zod";
+import { PASSWORD_HASH, parsePasswordHash } from "../directory/password-hash.ts";
 import { DURATION, parseDuration } from "./duration.ts";
 import {
   CLIENT_ID,
   EMAIL,
   ENVIRONMENT_NAME,
   ID,
-  isBoundedHash,
   isIssuer,
   isObjectMember,
   isRedirectUri,
   isResource,
-  PASSWORD_HASH,
   PEOPLE,
   SCOPE,
 } from "./rules.ts";
@@ -81,7 +80,7 @@ export const personSchema = z.strictObject({
   password_hash: z
     .string()
     .regex(PASSWORD_HASH, { error: "is not an argon2id hash" })
-    .refine(isBoundedHash, { error: "has a cost out of bounds" })
+    .refine((value) => parsePasswordHash(value) !== undefined, { error: "has a cost out of bounds" })
     .optional()
     .describe("What `credence password-hash` prints. Without it, the person can not sign in with a password."),
 });
