@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import type { z } from "zod";
+import { defaultKeyFile } from "../keys/key-file.ts";
 import type { LogLevel } from "../log.ts";
 import { didYouMean } from "../organization/problems.ts";
 import { isLoopbackHost } from "../organization/rules.ts";
@@ -163,7 +164,7 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
     port: deployment.port,
     trustedProxies: deployment.trusted_proxies,
     dataDir,
-    keyFile: deployment.key_file === undefined ? `${dataDir}.key` : resolve(deployment.key_file),
+    keyFile: deployment.key_file === undefined ? defaultKeyFile(dataDir) : resolve(deployment.key_file),
     ...(deployment.organization === undefined ? {} : { organization: resolve(deployment.organization) }),
     ...(deployment.support === undefined ? {} : { support: deployment.support }),
     logLevel: deployment.log_level,

@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isFormContentType, ok, type Refusal, type Result, refuse } from "@credence/protocol";
+import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
 import { newReference, type Report } from "../sign-in/fault.ts";
 import { sourceOf } from "../sign-in/source.ts";
 import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
@@ -28,7 +29,6 @@ export interface TokenEndpointPorts extends BasicPorts {
   readonly refused: (refusal: Refusal, context: ExchangeContext & { readonly decisionId: string }) => void;
 }
 
-const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const SIGN_IN_GRANTS: ReadonlySet<string> = new Set(["authorization_code", "refresh_token"]);
 
 /**
@@ -64,7 +64,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEnd
   if (!body.ok) return body;
   const grantType = readGrantType(body.value);
   if (!grantType.ok) return grantType;
-  if (grantType.value === TOKEN_EXCHANGE) return ok(await exchange(req, res, body.value, ports));
+  if (grantType.value === TOKEN_EXCHANGE_GRANT) return ok(await exchangeGrant(req, res, body.value, ports));
   if (SIGN_IN_GRANTS.has(grantType.value)) return ok(await signInGrant(req, res, body.value, ports));
   return refuse("grant-type-unsupported");
 }
@@ -88,7 +88,7 @@ function readGrantType(body: Buffer): Result<string> {
   return value ? ok(value) : refuse("parameter-missing", "grant_type");
 }
 
-async function exchange(
+async function exchangeGrant(
   req: IncomingMessage,
   res: ServerResponse,
   body: Buffer,

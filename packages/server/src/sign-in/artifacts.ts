@@ -3,8 +3,6 @@ import { isObject } from "@credence/protocol";
 import type { SealedPlace } from "../keys/seal.ts";
 import type { Artifact, Store } from "../store/store.ts";
 
-export { isObject };
-
 /** Seals what the store keeps, and opens it again. `open` rejects for a text that was altered or moved. */
 export interface Sealing {
   seal(text: string, place: SealedPlace): string | Promise<string>;

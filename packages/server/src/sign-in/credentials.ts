@@ -36,7 +36,7 @@ export type CredentialOutcome =
 export type CheckCredentials = (typed: TypedCredentials) => Promise<CredentialOutcome>;
 
 /** Longest email in characters. @see RFC 5321 §4.5.3.1 */
-const EMAIL_MAX = 320;
+export const EMAIL_MAX = 320;
 /** Passwords that are hashed at once: each takes 19 MiB and a thread of the pool that files and DNS need too. */
 const AT_ONCE = 2;
 /** Passwords that may wait for their turn. */

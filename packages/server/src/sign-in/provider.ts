@@ -1,8 +1,9 @@
+import { isObject } from "@credence/protocol";
 import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { Agent } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
-import { type ArtifactPorts, isObject, type Sealing } from "./artifacts.ts";
-import { basePath, configure, type Lifetimes, PATHS } from "./configuration.ts";
+import type { ArtifactPorts, Sealing } from "./artifacts.ts";
+import { basePath, type ConfigurationPorts, configure, type Lifetimes, PATHS } from "./configuration.ts";
 import { endSession } from "./endings.ts";
 import type { RecordSignIn } from "./events.ts";
 import { newReference, type Report } from "./fault.ts";
@@ -46,30 +47,20 @@ export interface ProviderOptions {
  * @see OpenID Connect Core 1.0; RFC 9700; RFC 9207
  */
 export function createProvider(options: ProviderOptions): Provider {
-  const { issuer, store, sealing, now, lifetimes, house } = options;
+  const { issuer, store, sealing, now, lifetimes } = options;
   const ports: ArtifactPorts = { store, sealing, now };
-  const show = async (ctx: KoaContextWithOIDC, page: (house: House) => Page) => {
-    const ours = await house();
-    send(ctx, await render(ours, page(ours)));
-  };
-  const configuration = configure({
-    ...options,
-    adapter: { ...ports, store, clientSecret: options.clientSecret, grantLifetime: lifetimes.grant },
-    people: store,
-    renderError: async (ctx, out, error) => {
-      const expired = error instanceof errors.SessionNotFound;
-      const code = expired ? "session_expired" : out.error;
-      const reference = newReference();
-      options.report({ reference, code, error });
-      await show(ctx, (ours) => errorPage(ours, { ...errorWords(code, ctx.status), code, reference }));
-    },
-    signOut: {
-      confirm: (ctx) => show(ctx, (ours) => confirmSignOutPage(ours, signOutForm(ctx))),
-      done: (ctx) => show(ctx, signedOutPage),
-    },
-  });
+  const show = shower(options.house);
   const provider = new Provider(issuer, {
-    ...configuration,
+    ...configure({
+      ...options,
+      adapter: { ...ports, store, clientSecret: options.clientSecret, grantLifetime: lifetimes.grant },
+      people: store,
+      renderError: errorRenderer(options.report, show),
+      signOut: {
+        confirm: (ctx) => show(ctx, (ours) => confirmSignOutPage(ours, signOutForm(ctx))),
+        done: (ctx) => show(ctx, signedOutPage),
+      },
+    }),
     assertJwtClientAuthClaimsAndHeader: checkAssertionClaims,
   });
   override(provider, {
@@ -78,34 +69,62 @@ export function createProvider(options: ProviderOptions): Provider {
   });
   // Behind TLS that others end: the router vouches for the scheme, and strips what clients say of it.
   provider.proxy = issuer.startsWith("https:");
-  provider.on("server_error", (_ctx, error) => {
-    options.report({ reference: newReference(), code: "server_error", error });
-  });
+  reportFaults(provider, options.report);
+  recordRefusedGrants(provider, options);
+  surround(provider, options, show);
+  return provider;
+}
+
+/** Answers with one of our pages. */
+type Show = (ctx: KoaContextWithOIDC, page: (house: House) => Page) => Promise<void>;
+
+function shower(house: ProviderOptions["house"]): Show {
+  return async (ctx, page) => {
+    const ours = await house();
+    send(ctx, await render(ours, page(ours)));
+  };
+}
+
+function errorRenderer(report: Report, show: Show): ConfigurationPorts["renderError"] {
+  return async (ctx, out, error) => {
+    const code = error instanceof errors.SessionNotFound ? "session_expired" : out.error;
+    const reference = newReference();
+    report({ reference, code, error });
+    await show(ctx, (ours) => errorPage(ours, { ...errorWords(code, ctx.status), code, reference }));
+  };
+}
+
+function reportFaults(provider: Provider, report: Report): void {
+  const fault = (error: unknown): void => report({ reference: newReference(), code: "server_error", error });
+  provider.on("server_error", (_ctx, error) => fault(error));
+  // What fails outside of oidc-provider's own handlers; else Koa prints it.
+  Reflect.apply(provider.on, provider, ["error", fault]);
+}
+
+function recordRefusedGrants(provider: Provider, { record, report, now }: ProviderOptions): void {
   provider.on("grant.error", (ctx, error) => {
     const agentId = provenAgent(ctx, error);
     const detail = error.error_detail ?? error.error;
     const event = { type: "grant-refused", detail, source: sourceOf(ctx.req), at: now() } as const;
-    const recorded = options.record(agentId === undefined ? event : { ...event, agentId });
+    const recorded = record(agentId === undefined ? event : { ...event, agentId });
     // The answer is a refusal whatever becomes of its record.
-    recorded.catch((cause: unknown) => options.report({ reference: newReference(), code: "record", error: cause }));
+    recorded.catch((cause: unknown) => report({ reference: newReference(), code: "record_failed", error: cause }));
   });
-  // What fails outside of oidc-provider's own handlers; else Koa prints it.
-  Reflect.apply(provider.on, provider, [
-    "error",
-    (error: unknown) => options.report({ reference: newReference(), code: "server_error", error }),
-  ]);
+}
+
+/** What is ours before and after oidc-provider's own handlers. */
+function surround(provider: Provider, options: ProviderOptions, show: Show): void {
   provider.use(async (ctx, next) => {
     if (ctx.path === PATHS.authorize) {
       assumeScope(ctx);
       grantOfflineAccess(ctx);
       // Where oidc-provider finds the path that it is mounted at, by comparing the two.
-      Object.assign(ctx.req, { originalUrl: `${basePath(issuer)}${ctx.url}` });
+      Object.assign(ctx.req, { originalUrl: `${basePath(options.issuer)}${ctx.url}` });
     }
     await next();
     // Typed as Koa's own; oidc-provider has put its context into it meanwhile, where a route matched.
     if (isObject(ctx.oidc)) await afterwards(ctx as unknown as KoaContextWithOIDC, options, show);
   });
-  return provider;
 }
 
 /**
@@ -145,8 +164,6 @@ function provenAgent(ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): 
 
 /** What oidc-provider and our adapter say of a code or refresh token that comes again; its grant ends with it. */
 const USED_ALREADY = /already (?:used|consumed)$/;
-
-type Show = (ctx: KoaContextWithOIDC, page: (house: House) => Page) => Promise<void>;
 
 async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, show: Show): Promise<void> {
   const { route } = ctx.oidc;

@@ -1,9 +1,7 @@
 import { html } from "hono/html";
 import { isLoopback } from "../clients.ts";
+import { EMAIL_MAX } from "../credentials.ts";
 import { cautionIcon, formActionSource, type House, type Html, type Page, reportLine } from "./page.ts";
-
-/** Longest email in characters. @see RFC 5321 §4.5.3.1 */
-export const EMAIL_MAX = 320;
 
 /** What the sign-in pages say and keep. */
 export interface SignInView {

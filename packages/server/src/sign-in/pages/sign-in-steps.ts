@@ -3,14 +3,14 @@ import { bodyLimit } from "hono/body-limit";
 import { errors, type Provider } from "oidc-provider";
 import type { ArtifactPorts } from "../artifacts.ts";
 import { basePath, PASSWORD_SIGN_IN, PATHS } from "../configuration.ts";
-import type { CheckCredentials } from "../credentials.ts";
+import { type CheckCredentials, EMAIL_MAX } from "../credentials.ts";
 import { endSession } from "../endings.ts";
 import { referenceOf } from "../fault.ts";
 import type { SignInStore } from "../provider.ts";
 import { sourceOf } from "../source.ts";
 import type { Answers, Ctx, Env, Status } from "./answers.ts";
 import type { House, Page } from "./page.ts";
-import { EMAIL_MAX, emailPage, passwordPage, type SignInProblem, type SignInView } from "./sign-in-page.ts";
+import { emailPage, passwordPage, type SignInProblem, type SignInView } from "./sign-in-page.ts";
 
 /** What signing in needs. */
 export interface SignInPorts {
