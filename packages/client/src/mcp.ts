@@ -98,9 +98,8 @@ export function idJagOAuthClientProvider(session: Session, options: ProviderOpti
     // An expired token is not worth a call: without one the SDK asks again.
     tokens: () => (kept && kept.until > now() ? kept.tokens : undefined),
     saveTokens(tokens) {
-      const where = { leg: "redemption", party: here().issuer } as const;
-      checkScope(tokens.scope, granted, where);
-      checkTokenType(tokens.token_type, where);
+      checkScope(tokens.scope, granted, { leg: "redemption", party: here().issuer });
+      checkTokenType(tokens.token_type, { leg: "redemption", party: here().issuer });
       const { refresh_token: _unused, ...good } = tokens;
       kept = { tokens: good, until: now() + (tokens.expires_in ?? 300) * 0.8 };
     },
