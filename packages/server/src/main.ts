@@ -44,7 +44,8 @@ function tell(config: Config, { organization, url }: RunningServer, seconds: num
   say(`  issuer        ${config.issuer}`);
   say(`  listens on    ${url}`);
   say(`  data          ${config.dataDir}  (key file ${config.keyFile})`);
-  if (config.organization === undefined) say(`  organization  revision ${organization.revision}`);
+  if (organization.revision === 0) say(`  organization  none yet: credence apply FILE --data ${config.dataDir}`);
+  else if (config.organization === undefined) say(`  organization  revision ${organization.revision}`);
   else if (organization.read) say(`  organization  revision ${organization.revision}, from ${config.organization}`);
   else {
     say(`  organization  revision ${organization.revision}, from the store; ${config.organization} was not read`);

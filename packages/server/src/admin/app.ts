@@ -104,7 +104,7 @@ async function edit(c: Context, section: Section, id: string, ports: AdminPorts)
   }
   const outcome = await editOrganization((document) => withEnabled(document, section, id, parsed.data.enabled), ports);
   if (outcome === undefined) {
-    return problem(404, "not-found", `There is no such entry in ${section}.`, "credence export shows what there is.");
+    return problem(404, "not-found", `There is no such id in ${section}.`, "credence export shows what there is.");
   }
   return changed(c, outcome);
 }

@@ -85,6 +85,13 @@ describe("credence audit", () => {
         /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2}exchange\.denied +bob@acme\.example → assistant → ledger +deny +\[ledger\.read\] no-connection +decision-2$/,
       );
     });
+    it("says so when no event fits, and leaves stdout empty", async () => {
+      for (const json of [[], ["--json"]]) {
+        const { code, out, err } = await run(["list", ...data(), "--decision", "nonsense", ...json]);
+        expect([code, out, err]).toEqual([0, "", expect.stringContaining("No event fits.")]);
+      }
+    });
+
     it("reads the record of a stopped server", async () => {
       await disk.store.close();
       expect(lines((await run(["list", ...data()])).out)).toHaveLength(3);

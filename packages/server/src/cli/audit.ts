@@ -11,7 +11,7 @@ import { isErrno, storePath } from "../store/files.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
 import { recordKeys } from "./record-keys.ts";
-import { dataOption, inWorld, type World } from "./world.ts";
+import { counted, dataOption, inWorld, type World } from "./world.ts";
 
 /** As much of the world as these commands see. */
 type AuditWorld = Pick<World, "stdout" | "stderr" | "env" | "now" | "exit" | "interrupted">;
@@ -55,9 +55,13 @@ function listCommand(world: AuditWorld): Command {
       withStore(world, options.data, async (store) => {
         const { events } = await listEvents(store, { ...queryOf(options), from: "newest" });
         print(world, options, events, columnWidths(events));
+        // Nothing at all looks like a command that did not run, and a mistyped filter like "nothing happened".
+        if (events.length === 0) write(world.stderr, NOTHING_FITS);
       }),
     );
 }
+
+const NOTHING_FITS = "No event fits. `credence audit list` without filters shows the latest of all.";
 
 /** Columns of `tail`, which can not know what will come: time, code, who, verdict, why. */
 const TAIL_WIDTHS = [23, 18, 34, 7, 34];
@@ -206,10 +210,6 @@ function* report(found: Verification): Generator<string> {
     yield printable(`${kind}  writer ${writer}${seq === undefined ? "" : `, record ${seq}`}: ${message}`);
   }
   yield `The record is NOT as it was written (${read} before that).`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function readHeads(file: string): readonly AuditHead[] {

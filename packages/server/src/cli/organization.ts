@@ -5,7 +5,7 @@ import { type AdminAnswer, type AdminQuestion, askAdmin } from "../admin/client.
 import { organizationJsonSchemaText } from "../organization/json-schema.ts";
 import { renderPlan, renderProblems } from "../organization/render.ts";
 import { readAll, readLine } from "./input.ts";
-import { dataOption, painter, peopleOf, type World } from "./world.ts";
+import { counted, dataOption, painter, peopleOf, type World } from "./world.ts";
 
 /** `plan`, `apply`, `export`, `status` and `schema`: the organization file and the running server. */
 export function organizationCommands(world: World): Command[] {
@@ -117,7 +117,12 @@ function statusCommand(world: World): Command {
       if (!status) return;
       if (options.json) return writeJson(world, { ok: true, ...status });
       const { name, revision, people, agents, apps, connections } = status.organization;
-      const has = `${people} people, ${agents} agents, ${apps} apps, ${connections} connections`;
+      const has = [
+        people === 1 ? "1 person" : `${people} people`,
+        counted(agents, "agent"),
+        counted(apps, "app"),
+        counted(connections, "connection"),
+      ].join(", ");
       world.stdout.write(`${name || "The organization"}, revision ${revision}: ${has}.\n`);
     });
 }

@@ -231,7 +231,7 @@ describe("credence connection, person, agent, app", () => {
   it("says what is not there", async () => {
     expect(await credence(["connection", "off", "nothing", "--data", data])).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/no such entry in connections/),
+      stderr: expect.stringMatching(/no such id in connections/),
     });
   });
 });
@@ -239,7 +239,7 @@ describe("credence connection, person, agent, app", () => {
 describe("credence status and schema", () => {
   it("tell what the organization holds, and how its file is written", async () => {
     expect((await credence(["status", "--data", data])).stdout).toMatch(
-      /^Acme, revision \d+: 2 people, 3 agents, 1 apps/,
+      /^Acme, revision \d+: 2 people, 3 agents, 1 app, /,
     );
     expect(JSON.parse((await credence(["schema"])).stdout)).toHaveProperty("properties.connections");
   });

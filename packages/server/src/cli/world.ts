@@ -61,6 +61,11 @@ export function inWorld(command: Command, world: Pick<World, "stdout" | "stderr"
   return command;
 }
 
+/** A count with its noun: `1 event`, `2 events`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** Colours text for a terminal that wants it. @see https://no-color.org */
 export function painter(world: World, json: boolean | undefined): (colour: number, text: string) => string {
   const wanted = !json && world.stdout.isTTY === true && !world.env.NO_COLOR && world.env.TERM !== "dumb";

@@ -119,6 +119,29 @@ describe("a plan", () => {
     );
     expect(renderPlan([])).toContain("Nothing to change");
   });
+
+  it("says what a field means that the file leaves out, on either side", () => {
+    const shorter = ACME.replace(/^ {4}resources: .*\n(?= {4}conditions)/m, "")
+      .replace(/^ {4}(denial_error|conditions|lifetime|expires): .*\n/gm, "")
+      .replace("name: Bob, enabled: false", "name: Bob");
+    expect(renderPlan(planChanges(acme(), reread(shorter)))).toBe(
+      [
+        "~ person bob",
+        "    enabled: false -> true",
+        "~ agent assistant",
+        "    denial_error: invalid_grant -> access_denied",
+        "~ connection assistant-ledger",
+        "    resources: [http://127.0.0.1:4001/mcp] -> (all of the app)",
+        '    conditions: {"max_age":"8h"} -> (none)',
+        "    lifetime: 5m -> (the server's)",
+        "    expires: 2030-01-31T17:00:00Z -> (never)",
+        "",
+        "0 to add, 3 to change, 0 to remove.",
+        "",
+      ].join("\n"),
+    );
+    expect(renderPlan(planChanges(reread(shorter), acme()))).toContain("~ person bob\n    enabled: true -> false\n");
+  });
 });
 
 describe("problems in a terminal", () => {

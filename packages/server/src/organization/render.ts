@@ -3,6 +3,21 @@ import type { Problem } from "./problems.ts";
 
 const SIGNS = { add: "+", change: "~", remove: "-" } as const;
 
+/** What a field means that the file leaves out. Unsaid, a person who is let in again would read as something that goes. */
+const LEFT_OUT: Readonly<Record<Change["kind"], Readonly<Partial<Record<string, string>>>>> = {
+  organization: {},
+  person: { enabled: "true" },
+  agent: { enabled: "true", denial_error: "access_denied" },
+  app: { enabled: "true", subject: "id" },
+  connection: {
+    enabled: "true",
+    resources: "(all of the app)",
+    conditions: "(none)",
+    lifetime: "(the server's)",
+    expires: "(never)",
+  },
+};
+
 /**
  * A plan for people: a line per entry, under it a line per field that changes.
  *
@@ -15,7 +30,7 @@ export function renderPlan(
   if (changes.length === 0) return "Nothing to change: the organization is as the file says.\n";
   const lines = changes.flatMap((change) => [
     paint(change.action, `${SIGNS[change.action]} ${change.kind} ${change.id}`),
-    ...(change.action === "remove" ? [] : change.fields.map((field) => `    ${renderField(field)}`)),
+    ...(change.action === "remove" ? [] : change.fields.map((field) => `    ${renderField(change, field)}`)),
   ]);
   return `${lines.map(visible).join("\n")}\n\n${summary(changes)}\n`;
 }
@@ -35,9 +50,10 @@ export function renderProblems(file: string, problems: readonly Problem[]): stri
   return `${lines.map(visible).join("\n")}\n`;
 }
 
-function renderField({ field, from, to }: Change["fields"][number]): string {
-  if (from === undefined) return `${field}: ${to}`;
-  return `${field}: ${from} -> ${to ?? "(gone)"}`;
+function renderField({ action, kind }: Change, { field, from, to }: Change["fields"][number]): string {
+  const leftOut = LEFT_OUT[kind][field];
+  const before = from ?? (action === "change" ? leftOut : undefined);
+  return before === undefined ? `${field}: ${to}` : `${field}: ${before} -> ${to ?? leftOut ?? "(gone)"}`;
 }
 
 /** Names come from files: a control character in one must not reach a terminal. Our own line breaks and colours may. */
