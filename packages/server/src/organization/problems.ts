@@ -34,9 +34,12 @@ export function formatPath(path: Path): string {
   }, "");
 }
 
-/** Text from a file as part of a message: bounded, on one line. */
+/** Salt and hash of a password, to the end: without its quotes a hash falls apart at its commas, and this becomes a key. */
+const SALT_AND_HASH = /\$[A-Za-z0-9+/]{8,}\$.*$/;
+
+/** Text from a file as part of a message: bounded, on one line, and nothing of a password's hash. */
 export function cut(text: string): string {
-  const line = text.replace(/\p{Cc}/gu, "�");
+  const line = text.replace(/\p{Cc}/gu, "�").replace(SALT_AND_HASH, "$$…");
   return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 

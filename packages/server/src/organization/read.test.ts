@@ -10,6 +10,15 @@ function problems(result: ReadResult) {
 }
 
 describe("an organization file", () => {
+  it("says how a password hash is written that lost its quotes, and repeats nothing of it", () => {
+    const hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$5WvAcz4qfAm9V0iWy1o7Lx0mWy8p3lq0oN3Bf8E1o2c";
+    const file = `people:\n  - { id: alice, email: alice@acme.example, name: Alice, password_hash: ${hash} }\n`;
+    const found = problems(readOrganization(file, loopback));
+    expect(found.map(({ path }) => path)).toContain("people[0].password_hash");
+    expect(found.map(({ mend }) => mend).join("\n")).toContain("in quotes where it stands within { }");
+    expect(JSON.stringify(found)).not.toMatch(/c2Fsd|5WvAcz/);
+  });
+
   it("becomes the directory's nouns", () => {
     const { name, demo, people, agents, apps, connections } = acme();
     expect({ name, demo }).toEqual({ name: "Acme", demo: true });

@@ -82,7 +82,9 @@ export const personSchema = z.strictObject({
     .regex(PASSWORD_HASH, { error: "is not an argon2id hash" })
     .refine((value) => parsePasswordHash(value) !== undefined, { error: "has a cost out of bounds" })
     .optional()
-    .describe("What `credence password-hash` prints. Without it, the person can not sign in with a password."),
+    .describe(
+      "What `credence password-hash` prints, in quotes where it stands within { }, because it has commas. Without it, the person can not sign in with a password.",
+    ),
 });
 
 const secret = z
