@@ -158,6 +158,14 @@ describe("nodeFetch", () => {
     expect(await reasonOf(nodeFetch({ allowLoopback: true })("http://10.255.255.1:9/"))).toBe("address-private");
   });
 
+  test("names the switch for development where this machine was meant, and only there", async () => {
+    const told = (url: string) => nodeFetch()(url).catch((cause: unknown) => String(cause));
+    for (const host of ["127.0.0.1", "[::1]", "localhost"]) {
+      expect(await told(`http://${host}:9/`)).toContain("nodeFetch({ allowLoopback: true })");
+    }
+    expect(await told("http://10.255.255.1:9/")).not.toContain("allowLoopback");
+  });
+
   test("does not use a connection that somebody else opened without a check", async () => {
     const url = (await serve((_, response) => response.end("reached"))).replace("127.0.0.1", "localhost");
     await new Promise((resolve) => get(url, (response) => response.resume().once("end", resolve)));

@@ -54,6 +54,9 @@ function toResponse(answer: IncomingMessage): Response {
   return new Response(body, { status, headers });
 }
 
+const LOOPBACK_NAME = /^(.+\.)?localhost\.?$/i;
+const FOR_DEVELOPMENT = " For development on this machine: nodeFetch({ allowLoopback: true }).";
+
 type Callback = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
 
 function lookupPublic(allowLoopback: boolean) {
@@ -75,7 +78,8 @@ function isAllowed(address: string, allowLoopback: boolean): boolean {
 }
 
 function privateAddress(hostname: string): CredenceError {
-  return new CredenceError(`The URL is not fetched. ${hostname} leads to a private address.`, {
+  const mend = LOOPBACK_NAME.test(hostname) || addressKind(hostname) === "loopback" ? FOR_DEVELOPMENT : "";
+  return new CredenceError(`The URL is not fetched. ${hostname} leads to a private address.${mend}`, {
     code: "fetch_refused",
     reason: "address-private",
   });
