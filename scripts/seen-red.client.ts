@@ -69,6 +69,23 @@ export const CLIENT_ROWS: readonly Row[] = [
     ],
   },
   {
+    bug: "A server that names somebody else's authorization server as its own gets that one's tokens (confused deputy)",
+    check: "where the two are not at one origin, the ID-JAG names the resource",
+    changes: [
+      {
+        file: EXCHANGE,
+        find: "checkResourceNamed(claims.resource, request, where);",
+        replace: "void checkResourceNamed;",
+      },
+    ],
+    tests: [
+      {
+        file: BINDING,
+        names: [`${NOT_USED} > it does not name a resource that is elsewhere than its authorization server`],
+      },
+    ],
+  },
+  {
     bug: "Returned `resource` unchecked by the client, in the IdP's answer",
     check: "`resource` is the one that was asked for",
     changes: [{ file: EXCHANGE, find: "checkResource(answer.resource, request.resource, where);", replace: "" }],

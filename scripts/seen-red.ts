@@ -20,15 +20,21 @@ async function main(args: readonly string[]): Promise<boolean> {
     return true;
   }
   const rows = chosen(args.filter((arg) => !arg.startsWith("--")));
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
   const changed = rows.flatMap(({ changes }) => changes.map(({ file }) => file));
   const copy = await copyTree(ROOT, new Set(changed.flatMap((file) => dependencyOf(file) ?? [])));
+  const remove = () => rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
+  const stop = new AbortController();
+  const end = () => {
+    stop.abort();
+    remove();
+    process.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
   try {
     const ready = areThere(copy, rows) && (await areGreen(copy, rows, stop.signal)) && (await doCompile(copy, rows));
     return ready && (await areRed(copy, rows, stop.signal, args.includes("--why")));
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -137,4 +143,9 @@ function print({ bug, changes }: Row, key: string, verdict: Verdict | undefined,
   if (tell && verdict?.why) console.log(`    ${verdict.why.slice(0, 200)}`);
 }
 
-process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+try {
+  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
