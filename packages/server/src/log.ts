@@ -28,15 +28,15 @@ export function openLog(level: LogLevel): Logger {
 }
 
 /**
- * An error as the log may show it: what it is, not what it was made of. Messages are cut at 300 characters: those of the
- * libraries below us may quote what came from outside.
+ * An error as the log may show it: what it is and where it arose. Its message stands there only when it is ours, or the
+ * system's or database's own (those have a code); any other may quote what came from outside, as JSON's does.
  */
 export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { error: typeof error };
   const { name, stack, cause } = error;
   return {
     error: name,
-    message: error.message.slice(0, 300),
+    ...("code" in error ? { message: error.message.slice(0, 300) } : {}),
     ...("code" in error ? { code: error.code } : {}),
     ...("reason" in error ? { reason: error.reason } : {}),
     // Where, without the message that stands at its head.

@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isFormContentType, ok, type Refusal, type Result, refuse } from "@credence/protocol";
+import { isFormContentType, ok, type Refusal, type Result, randomId, refuse } from "@credence/protocol";
 import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
 import { newReference, type Report } from "../sign-in/fault.ts";
 import { sourceOf } from "../sign-in/source.ts";
@@ -70,7 +70,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEnd
 }
 
 function refuseRequest(req: IncomingMessage, res: ServerResponse, refusal: Refusal, ports: TokenEndpointPorts): void {
-  const decisionId = newReference();
+  const decisionId = randomId();
   ports.refused(refusal, { decisionId, source: sourceOf(req) });
   const headers: Record<string, string> = {
     ...(refusal.reason === "method-wrong" ? { allow: "POST" } : {}),

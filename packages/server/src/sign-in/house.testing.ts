@@ -31,7 +31,7 @@ export interface TestHouse {
   /** What the token endpoint refused before any grant saw it. */
   readonly refused: { readonly reason: string; readonly source: string; readonly decisionId: string }[];
   /** The clock of the house, in seconds since the epoch; a test may move it. */
-  readonly clock: { offset: number };
+  readonly clock: { offset: number /** Stands still at this second. */; stopped?: number };
   change(change: (organization: Organization) => Organization): Promise<void>;
   /** Seconds since the epoch. */
   now(): number;
@@ -98,8 +98,8 @@ export async function startHouse(
   const faults: Fault[] = [];
   const exchanges: { body: string; source: string; url: string }[] = [];
   const refused: TestHouse["refused"][number][] = [];
-  const clock = { offset: 0 };
-  const now = () => Math.floor(Date.now() / 1000) + clock.offset;
+  const clock: TestHouse["clock"] = { offset: 0 };
+  const now = () => clock.stopped ?? Math.floor(Date.now() / 1000) + clock.offset;
   const exchange: Exchange = async (request, { source }) => {
     exchanges.push({ body: await request.text(), source, url: request.url });
     return Response.json({ exchanged: true }, { headers: { "cache-control": "no-store" } });
