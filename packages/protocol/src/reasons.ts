@@ -335,12 +335,6 @@ export const REASONS = {
     means: "A client without authentication may sign people in, and nothing else.",
     mend: "Give the agent a secret or a key.",
   },
-  "client-grant-not-allowed": {
-    error: "unauthorized_client",
-    section: "RFC 6749 §5.2",
-    means: "The client is not registered for this grant type.",
-    mend: "Register the grant type for the client, if it should use it.",
-  },
   "client-assertion-malformed": {
     error: "invalid_client",
     section: "RFC 7523 §3",
