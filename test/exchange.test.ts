@@ -7,6 +7,7 @@ import { decodeJws, generateSigningKey, importSigner, jwksKeys, parseJwks, signJ
 import { buildTokenExchangeRequest } from "@credence/protocol/token-exchange";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openUserAgent } from "../examples/story/src/user-agent.ts";
+import { eventLine } from "../packages/server/src/audit/display.ts";
 import type { RecordedEvent } from "../packages/server/src/audit/event.ts";
 import { listEvents } from "../packages/server/src/audit/read.ts";
 import type { Organization } from "../packages/server/src/directory/types.ts";
@@ -109,12 +110,14 @@ describe("a person signs in, and the agent that the organization connected", () 
         jti,
         agent: "assistant",
         client: "ledger-assistant",
+        app: "ledger",
         person: { id: "alice", email: ALICE.email },
         audience: LEDGER,
         resource: [ASKED.resource],
         scopesAsked: ["ledger.read"],
         scopesGranted: ["ledger.read"],
         connections: ["assistant-ledger"],
+        reasons: [{ id: "connection-permits", connection: "assistant-ledger" }],
         lifetime: 300,
         source: "127.0.0.1",
       },
@@ -359,6 +362,65 @@ describe("binding bugs that peers have shipped", () => {
     await using other = await startHouse();
     const session = await other.signIn(other.agent("assistant"));
     await expectRefused(await exchange(session.signIn().idToken), "invalid_grant", "subject-token-key");
+  });
+});
+
+describe("the record names the connection that gave each reason, and the app", () => {
+  const [connection] = acme().connections;
+  if (connection === undefined) throw new Error("Acme has a connection");
+  const off = { ...connection, id: "off", enabled: false };
+  const forBob = { ...connection, id: "for-bob", people: ["person:bob"] as const };
+
+  test("of a denial: each connection with what stopped it, the nearest first", async () => {
+    await changed({ connections: [forBob, off] });
+    const event = await recorded(await exchange(alice.signIn().idToken));
+    expect(event).toMatchObject({ code: "exchange.denied", app: "ledger", connections: ["for-bob", "off"] });
+    expect(event?.reasons).toEqual([
+      { id: "connection-off", connection: "off" },
+      { id: "person-not-covered", connection: "for-bob" },
+    ]);
+    expect(event && eventLine(event, { colour: false, widths: [] })).toContain(
+      "alice@acme.example → assistant → ledger  deny  [ledger.read] connection-off (connection off), person-not-covered (connection for-bob)",
+    );
+  });
+
+  test("of a permit: what granted, and apart from it what one condition kept from granting", async () => {
+    await changed({ connections: [connection, { ...off, scopes: ["ledger.write"] }] });
+    const { body } = await exchange(alice.signIn().idToken, (form) => form.set("scope", "ledger.read ledger.write"));
+    const decoded = decodeIdJag(String(body.access_token));
+    const { events } = await listEvents(house.server.store, { decision: decoded.ok ? decoded.value.claims.jti : "" });
+    expect(events.map(({ reasons, nearMisses, connections }) => ({ reasons, nearMisses, connections }))).toEqual([
+      {
+        reasons: [{ id: "connection-permits", connection: "assistant-ledger" }],
+        nearMisses: [{ id: "connection-off", connection: "off" }],
+        connections: ["assistant-ledger"],
+      },
+    ]);
+  });
+
+  test("and nothing of it reaches the agent", async () => {
+    await changed({ connections: [off] });
+    const { body } = await exchange(alice.signIn().idToken);
+    expect(Object.keys(body).sort()).toEqual(["decision_id", "error", "error_description"]);
+    expect(JSON.stringify(body)).not.toMatch(/connection|ledger/);
+  });
+
+  test("so that an app's exchanges are found by its id, and no others", async () => {
+    await using other = await startHouse();
+    const session = await other.signIn(other.agent("assistant"));
+    const { idToken } = session.signIn();
+    await exchange(idToken, () => {}, "assistant", other);
+    await exchange(idToken, (form) => form.set("scope", "ledger.burn"), "assistant", other);
+    await exchange(idToken, (form) => form.set("audience", "https://wiki.example"), "assistant", other);
+    await exchange(idToken, (form) => form.set("audience", "https://nowhere.example"), "assistant", other);
+    const of = async (app: string) =>
+      (await listEvents(other.server.store, { app })).events.map(({ code, reasons }) => [code, reasons?.[0]?.id]);
+    expect(await of("ledger")).toEqual([
+      ["exchange.permitted", "connection-permits"],
+      ["exchange.denied", "scope-unknown"],
+    ]);
+    expect(await of("wiki")).toEqual([["exchange.denied", "resource-unknown"]]);
+    expect(await of("https://nowhere.example")).toEqual([]);
   });
 });
 

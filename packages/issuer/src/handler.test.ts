@@ -23,7 +23,8 @@ const signer = await importSigner(key.privateJwk);
 
 const PERMIT: IssuerDecision = {
   effect: "permit",
-  reasons: ["connection-permits"],
+  reasons: [{ id: "connection-permits", connection: "assistant-ledger" }],
+  appId: "ledger",
   connections: ["assistant-ledger"],
   app: { issuer: ASKED.audience, clientId: "ledger-assistant", sub: "alice" },
   resource: ASKED.resource,
@@ -146,7 +147,7 @@ describe("a permitted exchange", () => {
         auth_time: NOW - 60,
         iat: NOW,
         exp: NOW + 300,
-        jti: events[0]?.id,
+        jti: events[0]?.decisionId,
       },
     });
   });
@@ -156,17 +157,18 @@ describe("a permitted exchange", () => {
     expect(events).toMatchObject([
       {
         outcome: "permitted",
-        at: NOW,
+        time: NOW,
         source: "127.0.0.1",
         client: { clientId: "assistant" },
         subject: "alice",
         asked: { audience: ASKED.audience, resource: [ASKED.resource], scope: ["ledger.read"] },
         granted: { scope: ["ledger.read"] },
-        reasons: ["connection-permits"],
+        reasons: [{ id: "connection-permits", connection: "assistant-ledger" }],
+        appId: "ledger",
         connections: ["assistant-ledger"],
       },
     ]);
-    expect(events[0]?.id).toMatch(/^[A-Za-z0-9_-]{22}$/);
+    expect(events[0]?.decisionId).toMatch(/^[A-Za-z0-9_-]{22}$/);
   });
 
   test("lets no claim of the decision overrule the ID-JAG's own", async () => {
@@ -182,12 +184,17 @@ describe("a permitted exchange", () => {
 
 describe("an exchange that policy does not permit", () => {
   test("is denied with the generic sentence and the decision id; the reason is on record only", async () => {
-    decision = { effect: "deny", refusal: { reason: "no-connection" }, reasons: ["no-connection"], connections: [] };
+    decision = {
+      effect: "deny",
+      refusal: { reason: "no-connection" },
+      reasons: [{ id: "no-connection" }],
+      connections: [],
+    };
     const { response, body } = await post();
-    expect([response.status, body.error, body.decision_id]).toEqual([400, "access_denied", events[0]?.id]);
-    expect(String(body.error_description)).toContain(String(events[0]?.id));
+    expect([response.status, body.error, body.decision_id]).toEqual([400, "access_denied", events[0]?.decisionId]);
+    expect(String(body.error_description)).toContain(String(events[0]?.decisionId));
     expect(JSON.stringify(body)).not.toContain("connection");
-    expect(events).toMatchObject([{ outcome: "denied", reasons: ["no-connection"], subject: "alice" }]);
+    expect(events).toMatchObject([{ outcome: "denied", reasons: [{ id: "no-connection" }], subject: "alice" }]);
   });
 
   test("may be asked to step up, with how", async () => {
@@ -195,12 +202,19 @@ describe("an exchange that policy does not permit", () => {
       effect: "step-up",
       refusal: { reason: "sign-in-too-old" },
       maxAge: 3_600,
-      reasons: ["sign-in-too-old"],
+      reasons: [{ id: "sign-in-too-old", connection: "c" }],
       connections: ["c"],
+      nearMisses: [{ id: "scope-not-covered", connection: "d" }],
     };
     const { body } = await post();
     expect(body).toMatchObject({ error: "insufficient_user_authentication", max_age: 3_600 });
-    expect(events).toMatchObject([{ outcome: "step-up" }]);
+    expect(events).toMatchObject([
+      {
+        outcome: "step-up",
+        reasons: [{ id: "sign-in-too-old", connection: "c" }],
+        nearMisses: [{ id: "scope-not-covered", connection: "d" }],
+      },
+    ]);
   });
 });
 
@@ -242,8 +256,8 @@ describe("a request that is not in order", () => {
   ])("%s gets the table's error, and its exact reason is on record", async (_, change, status, error, reason) => {
     const { response, body } = await post(change);
     expect([response.status, body.error]).toEqual([status, error]);
-    expect(events).toMatchObject([{ outcome: "refused", reasons: [reason] }]);
-    expect(body.decision_id).toBe(events[0]?.id);
+    expect(events).toMatchObject([{ outcome: "refused", reasons: [{ id: reason }] }]);
+    expect(body.decision_id).toBe(events[0]?.decisionId);
   });
 
   test("is told the scheme when it tried Basic", async () => {
@@ -277,7 +291,7 @@ describe("when a port fails, nothing is issued", () => {
     broken = "sign";
     await post();
     expect(events).toMatchObject([
-      { outcome: "refused", reasons: ["connection-permits"], refusal: { reason: "signer-unavailable" } },
+      { outcome: "refused", reasons: [{ id: "connection-permits" }], refusal: { reason: "signer-unavailable" } },
     ]);
     expect(events[0]).not.toHaveProperty("granted");
   });

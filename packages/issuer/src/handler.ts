@@ -10,7 +10,7 @@ import {
   refuse,
 } from "@credence/protocol";
 import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
-import { exchange, type Issuer } from "./exchange/exchange.ts";
+import { exchange, type Issuer, reasonOf } from "./exchange/exchange.ts";
 
 /** How the handler is set up. */
 export interface TokenExchangeOptions<Client, Subject> extends Issuer<Client, Subject> {
@@ -42,18 +42,19 @@ export function tokenExchangeHandler<Client, Subject>(
   const newId = options.newId ?? randomId;
   return async (request, context = {}) => {
     const id = newId();
-    const at = Math.floor(now());
+    const time = Math.floor(now());
     const authorization = request.headers.get("authorization");
     const { source } = context;
     const form = await readExchangeForm(request);
     if (!form.ok) {
-      const event = { id, at, outcome: "refused", source, refusal: form.refusal, connections: [] } as const;
+      const { refusal } = form;
+      const basis = { reasons: [reasonOf(refusal)], connections: [] };
       await options.ports
-        .record({ ...event, reasons: [form.refusal.reason] })
+        .record({ ...basis, decisionId: id, time, outcome: "refused", source, refusal })
         .catch((error: unknown) => options.onFault?.(error, id));
-      return refusalResponse(form.refusal, id, authorization);
+      return refusalResponse(refusal, id, authorization);
     }
-    const input = { id, now: at, authorization, form: form.value, source };
+    const input = { id, now: time, authorization, form: form.value, source };
     const answer = await exchange(input, options);
     return answer.ok ? json(200, answer.value) : refusalResponse(answer.refusal, id, authorization);
   };

@@ -8,6 +8,7 @@ export {
 export type {
   AuthenticationRequest,
   DecisionBasis,
+  DecisionReason,
   ExchangeEvent,
   IssuerDecision,
   IssuerPorts,

@@ -73,11 +73,25 @@ export type IssuerDecision = DecisionBasis &
     | { readonly effect: "step-up"; readonly refusal: Refusal; readonly maxAge?: number; readonly acrValues?: string }
   );
 
-/** Why a decision is what it is. */
+/** Why a decision is what it is. All of it is for the record: none of it goes to the client. */
 export interface DecisionBasis {
-  readonly reasons: readonly ReasonId[];
+  /** The first is the one to tell. */
+  readonly reasons: readonly DecisionReason[];
   /** Ids of the connections (rules) that were used, or came nearest. */
   readonly connections: readonly string[];
+  /** Connections that would have granted, had one condition been otherwise: each with that condition. */
+  readonly nearMisses?: readonly DecisionReason[];
+  /** The IdP's own id of the app that the audience stands for; absent when it stands for none. */
+  readonly appId?: string;
+}
+
+/** One reason of the catalogue, and where it comes from. */
+export interface DecisionReason {
+  readonly id: ReasonId;
+  /** Id of the connection (rule) that it comes from. */
+  readonly connection?: string;
+  /** What exactly; never a value that came from outside, never a secret. */
+  readonly detail?: string;
 }
 
 /** What is granted. */
@@ -99,10 +113,11 @@ export interface Permit {
 }
 
 /** One token exchange, as it goes on record. Members are known as far as the exchange came. */
-export interface ExchangeEvent<Client, Subject> {
-  readonly id: string;
+export interface ExchangeEvent<Client, Subject> extends DecisionBasis {
+  /** The decision's id; of a permit, the ID-JAG's `jti` too. */
+  readonly decisionId: string;
   /** Seconds since the epoch. */
-  readonly at: number;
+  readonly time: number;
   readonly outcome: "permitted" | "denied" | "step-up" | "refused";
   /** Where the request came from, as the listener knows it. */
   readonly source: string | undefined;
@@ -117,6 +132,4 @@ export interface ExchangeEvent<Client, Subject> {
   readonly granted?: Permit;
   /** Of everything but a permit. */
   readonly refusal?: Refusal;
-  readonly reasons: readonly ReasonId[];
-  readonly connections: readonly string[];
 }

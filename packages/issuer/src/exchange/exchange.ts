@@ -7,7 +7,7 @@ import {
   type TokenExchangeAnswer,
   type TokenExchangeRequest,
 } from "@credence/protocol/token-exchange";
-import type { ExchangeEvent, IssuerDecision, IssuerPorts, Permit } from "../ports.ts";
+import type { DecisionBasis, DecisionReason, ExchangeEvent, IssuerDecision, IssuerPorts, Permit } from "../ports.ts";
 
 /** Who issues, and through which ports. */
 export interface Issuer<Client, Subject> {
@@ -48,12 +48,12 @@ export async function exchange<Client, Subject>(
   const outcome = await run(input, issuer, trace);
   const event: ExchangeEvent<Client, Subject> = {
     outcome: "refused",
-    reasons: outcome.ok ? [] : [outcome.refusal.reason],
+    reasons: outcome.ok ? [] : [reasonOf(outcome.refusal)],
     connections: [],
     ...trace,
     ...(outcome.ok ? {} : { refusal: outcome.refusal }),
-    id,
-    at: now,
+    decisionId: id,
+    time: now,
     source,
   };
   const recorded = await attempt("store-unavailable", id, issuer, async () => ok(await issuer.ports.record(event)));
@@ -88,8 +88,7 @@ async function run<Client, Subject>(
     ok(await ports.decide({ id, client: client.value, subject: subject.value, ...asked(request), now })),
   );
   if (!decision.ok) return decision;
-  trace.reasons = decision.value.reasons;
-  trace.connections = decision.value.connections;
+  Object.assign(trace, basisOf(decision.value));
   if (decision.value.effect !== "permit") {
     trace.outcome = decision.value.effect === "deny" ? "denied" : "step-up";
     return { ok: false, refusal: refusalOf(decision.value) };
@@ -114,6 +113,20 @@ async function run<Client, Subject>(
 
 function asked(request: TokenExchangeRequest): NonNullable<ExchangeEvent<unknown, unknown>["asked"]> {
   return { audience: request.audience, resource: request.resource, scope: request.scope };
+}
+
+/** A refusal as a reason of its own, for the record of what never came to a decision. */
+export function reasonOf({ reason: id, detail }: Refusal): DecisionReason {
+  return { id, ...(detail === undefined ? {} : { detail }) };
+}
+
+function basisOf({ reasons, connections, nearMisses, appId }: DecisionBasis): DecisionBasis {
+  return {
+    reasons,
+    connections,
+    ...(nearMisses === undefined ? {} : { nearMisses }),
+    ...(appId === undefined ? {} : { appId }),
+  };
 }
 
 function permitOf({ app, resource, scope, lifetime, claims }: Permit): Permit {

@@ -12,7 +12,7 @@ const PERMITTED: RecordedEvent = {
   agent: "assistant",
   app: "ledger",
   scopesGranted: ["ledger.read"],
-  reasons: [{ id: "connection-permits" }],
+  reasons: [{ id: "connection-permits", connection: "c" }],
 };
 const DENIED: RecordedEvent = {
   ...PERMITTED,
@@ -25,8 +25,8 @@ describe("an event as a line", () => {
   it("says when, what, who to whom, the verdict, why, and under which id", () => {
     const widths = columnWidths([PERMITTED, DENIED]);
     expect([PERMITTED, DENIED].map((event) => eventLine(event, { colour: false, widths }))).toEqual([
-      "2027-01-15 08:00:00.123  exchange.permitted  alice@acme.example → assistant → ledger  permit  [ledger.read] connection-permits      d-1",
-      "2027-01-15 08:00:00.123  exchange.denied     alice@acme.example → assistant → ledger  deny    [ledger.read] no-connection (ledger)  d-2",
+      "2027-01-15 08:00:00.123  exchange.permitted  alice@acme.example → assistant → ledger  permit  [ledger.read] connection-permits (connection c)  d-1",
+      "2027-01-15 08:00:00.123  exchange.denied     alice@acme.example → assistant → ledger  deny    [ledger.read] no-connection (ledger)             d-2",
     ]);
   });
 
@@ -39,6 +39,11 @@ describe("an event as a line", () => {
     expect(line({ changes: [{ action: "remove", kind: "app", id: "x" }], revision: 3 })).toContain(
       "remove app x, revision 3",
     );
+    const reasons = [
+      { id: "connection-off", connection: "c" },
+      { id: "connection-expired", connection: "d", detail: "since noon" },
+    ];
+    expect(line({ reasons })).toContain("connection-off (connection c), connection-expired (connection d: since noon)");
     expect(line({ altered: ["person.id"] })).toContain("ALTERED: person.id");
     expect(line({ key: { kid: "k", use: "idp", alg: "ES256" } })).toContain("idp ES256 k");
     expect(line({ client: "https://c.example/id", audience: "https://a.example" })).toContain(

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { AuditCode, RecordedEvent } from "./event.ts";
+import type { AuditCode, AuditReason, RecordedEvent } from "./event.ts";
 
 /** How a line is set. */
 export interface LineStyle {
@@ -80,7 +80,7 @@ function who(event: RecordedEvent): string {
 
 function why(event: RecordedEvent): string {
   const parts = [
-    ...(event.reasons ?? []).map(({ id, detail }) => (detail ? `${id} (${detail})` : id)),
+    ...(event.reasons ?? []).map(reasonText),
     ...(event.failures ?? []).map(
       ({ reason, count, source }) => `${count} × ${reason}${source ? ` from ${source}` : ""}`,
     ),
@@ -91,6 +91,11 @@ function why(event: RecordedEvent): string {
   ];
   const scopes = event.scopesGranted ?? event.scopesAsked ?? [];
   return [...(scopes.length > 0 ? [`[${scopes.join(" ")}]`] : []), parts.join(", ")].filter(Boolean).join(" ");
+}
+
+function reasonText({ id, connection, detail }: AuditReason): string {
+  const exactly = [...(connection ? [`connection ${connection}`] : []), ...(detail ? [detail] : [])];
+  return exactly.length > 0 ? `${id} (${exactly.join(": ")})` : id;
 }
 
 // Control and formatting characters: an event's text must not move the cursor, hide, or turn the reading direction.

@@ -29,6 +29,7 @@ export interface AuditReason {
   readonly id: AuditReasonId;
   /** What exactly; never a value that came from outside, never a secret. */
   readonly detail?: string;
+  /** Id of the connection that it comes from. */
   readonly connection?: string;
 }
 
@@ -80,15 +81,16 @@ export interface AuditEvent {
   readonly scopesGranted?: readonly string[];
   /** Ids of the connections that were used, or came nearest. */
   readonly connections?: readonly string[];
+  /** The first is the one to tell. */
   readonly reasons?: readonly AuditReason[];
+  /** Connections that would have granted, had one condition been otherwise: each with that condition. */
+  readonly nearMisses?: readonly AuditReason[];
   /** Of the ID-JAG. */
   readonly jti?: string;
   /** Of the ID-JAG, in seconds. */
   readonly lifetime?: number;
   /** Address that the request came from. Personal. */
   readonly source?: string;
-  /** W3C trace id. */
-  readonly traceId?: string;
   /** Revision of the organization after a change. */
   readonly revision?: number;
   readonly changes?: readonly AuditChange[];

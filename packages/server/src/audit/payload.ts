@@ -81,6 +81,8 @@ const texts = z.array(z.string()).exactOptional();
 const text = z.string().exactOptional();
 const count = z.number().exactOptional();
 
+const reasons = z.array(z.strictObject({ id: z.string(), detail: text, connection: text })).exactOptional();
+
 /** What a payload of ours may hold. Rows come from a file that somebody may have changed. */
 const payloadSchema = z.strictObject({
   v: z.literal(1),
@@ -95,10 +97,10 @@ const payloadSchema = z.strictObject({
   scopesAsked: texts,
   scopesGranted: texts,
   connections: texts,
-  reasons: z.array(z.strictObject({ id: z.string(), detail: text, connection: text })).exactOptional(),
+  reasons,
+  nearMisses: reasons,
   jti: text,
   lifetime: count,
-  traceId: text,
   revision: count,
   changes: z
     .array(

@@ -1,4 +1,4 @@
-import type { IssuerDecision, Question } from "@credence/issuer";
+import type { DecisionBasis, IssuerDecision, Question } from "@credence/issuer";
 import { CredenceError } from "@credence/protocol";
 import { clientIdAt, subjectFor } from "../directory/subject.ts";
 import type { App } from "../directory/types.ts";
@@ -30,7 +30,7 @@ export async function decideExchange(
   const app = await store.appByIssuer(audience);
   if (app === undefined) {
     const reason = "audience-unknown";
-    return { effect: "deny", refusal: { reason }, reasons: [reason], connections: [] };
+    return { effect: "deny", refusal: { reason }, reasons: [{ id: reason }], connections: [] };
   }
   const connections = await store.connections(agent.id, app.id);
   const asked = { resource, ...(scope === undefined ? {} : { scope }) };
@@ -39,22 +39,29 @@ export async function decideExchange(
 }
 
 function answer(decision: Decision, question: Question<AuthenticatedAgent, SignedInPerson>, app: App): IssuerDecision {
-  const reasons = decision.reasons.map(({ id }) => id);
+  const basis = basisOf(decision, app);
   switch (decision.effect) {
     case "permit":
-      return {
-        effect: "permit",
-        reasons,
-        connections: decision.granted.connections,
-        ...permit(decision, question, app),
-      };
+      return { ...basis, effect: "permit", ...permit(decision, question, app) };
     case "deny":
-      return { effect: "deny", reasons, connections: nearest(decision), refusal: decision.refusal };
+      return { ...basis, effect: "deny", refusal: decision.refusal };
     case "step-up": {
       const { refusal, maxAge } = decision;
-      return { effect: "step-up", reasons, connections: nearest(decision), refusal, maxAge };
+      return { ...basis, effect: "step-up", refusal, maxAge };
     }
   }
+}
+
+/** What the record is told: which app, and for each reason which connection gave it. */
+function basisOf(decision: Decision, app: App): DecisionBasis {
+  const { reasons, nearMisses } = decision;
+  const missed = nearMisses.map(({ reason: id, connection }) => ({ id, connection }));
+  return {
+    appId: app.id,
+    reasons: reasons.map(({ id, connection }) => ({ id, ...(connection === undefined ? {} : { connection }) })),
+    connections: decision.effect === "permit" ? decision.granted.connections : nearMisses.map((one) => one.connection),
+    ...(missed.length === 0 ? {} : { nearMisses: missed }),
+  };
 }
 
 function permit({ granted }: Permit, { client, subject }: Question<AuthenticatedAgent, SignedInPerson>, app: App) {
@@ -75,8 +82,4 @@ function permit({ granted }: Permit, { client, subject }: Question<Authenticated
       ...(amr === undefined ? {} : { amr }),
     },
   };
-}
-
-function nearest({ nearMisses }: Decision): readonly string[] {
-  return [...new Set(nearMisses.map(({ connection }) => connection))];
 }

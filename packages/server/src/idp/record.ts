@@ -22,24 +22,26 @@ const CODES: Readonly<Record<Exchange["outcome"], AuditCode>> = {
 export async function recordExchange(exchange: Exchange, audit: Pick<Audit, "record" | "countFailure">): Promise<void> {
   const { client, source = "unknown", refusal } = exchange;
   if (client !== undefined) return audit.record(toEvent(exchange, client));
-  if (refusal !== undefined) audit.countFailure({ reason: refusal.reason, source, sample: exchange.id });
+  if (refusal !== undefined) audit.countFailure({ reason: refusal.reason, source, sample: exchange.decisionId });
 }
 
 function toEvent(exchange: Exchange, { agent }: AuthenticatedAgent): AuditEvent {
-  const { id, source, subject, asked, granted, connections } = exchange;
+  const { decisionId, appId, source, subject, asked, granted, connections, nearMisses } = exchange;
   const client = granted?.app.clientId;
   return {
     code: CODES[exchange.outcome],
-    decisionId: id,
+    decisionId,
     agent: agent.id,
     reasons: reasonsOf(exchange),
     connections,
+    ...(nearMisses === undefined ? {} : { nearMisses }),
+    ...(appId === undefined ? {} : { app: appId }),
     ...(source === undefined ? {} : { source }),
     ...(subject === undefined ? {} : { person: personOf(subject) }),
     ...(asked === undefined ? {} : { audience: asked.audience, resource: asked.resource }),
     ...(asked?.scope === undefined ? {} : { scopesAsked: asked.scope }),
     ...(client === undefined ? {} : { client }),
-    ...(granted === undefined ? {} : { jti: id, scopesGranted: granted.scope, lifetime: granted.lifetime }),
+    ...(granted === undefined ? {} : { jti: decisionId, scopesGranted: granted.scope, lifetime: granted.lifetime }),
     ...(granted?.resource === undefined ? {} : { resource: [granted.resource] }),
   };
 }
@@ -48,11 +50,9 @@ function personOf({ person: { id, email, name } }: SignedInPerson) {
   return { id, email, name };
 }
 
-/** The decision's reasons, then what stopped it, if that is not one of them. */
+/** The decision's reasons; before them what stopped the exchange, where that is none of them (a permit not signed). */
 function reasonsOf({ reasons, refusal }: Exchange): readonly AuditReason[] {
-  const listed = reasons.map((id) => ({ id }));
-  if (refusal === undefined) return listed;
+  if (refusal === undefined || reasons.some(({ id }) => id === refusal.reason)) return reasons;
   const { reason: id, detail } = refusal;
-  const why = { id, ...(detail === undefined ? {} : { detail }) };
-  return [why, ...listed.filter((one) => one.id !== id)];
+  return [{ id, ...(detail === undefined ? {} : { detail }) }, ...reasons];
 }

@@ -123,7 +123,7 @@ const denials: readonly Case[] = [
   [
     "the connection that came furthest is the one to tell of",
     { connections: [connection({ id: "a", people: ["person:bob"] }), connection({ id: "b", enabled: false })] },
-    { reason: "connection-off", detail: "connection b" },
+    { reason: "connection-off" },
   ],
   [
     "invalid_grant for an agent that knows no access_denied",

@@ -125,10 +125,9 @@ function denialByPolicy(facts: Facts, assessments: readonly Assessment[], nearMi
     .map(({ first, assessment }) => ({ reason: first, told: reasonOf(first, assessment) }));
   const [nearest] = reasons;
   if (nearest === undefined) return denial(facts, { reason: "no-connection" }, [{ id: "no-connection" }], []);
-  const refusal = { reason: nearest.reason, detail: `connection ${nearest.told.connection}` };
   return denial(
     facts,
-    refusal,
+    { reason: nearest.reason },
     reasons.map(({ told }) => told),
     nearMisses,
   );
