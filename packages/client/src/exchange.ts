@@ -1,12 +1,11 @@
 import { parseScope } from "@credence/protocol";
 import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-auth";
 import type { GuardedResponse } from "@credence/protocol/fetch";
-import { decodeIdJag, ID_JAG_TOKEN_TYPE, type IdJagClaims } from "@credence/protocol/id-jag";
-import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
+import { decodeIdJag, type IdJagClaims } from "@credence/protocol/id-jag";
+import { type AuthorizationServerMetadata, issuesIdJags } from "@credence/protocol/metadata";
 import {
   buildTokenExchangeRequest,
   parseTokenExchangeAnswer,
-  TOKEN_EXCHANGE_GRANT,
   type TokenExchangeAnswer,
 } from "@credence/protocol/token-exchange";
 import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
@@ -68,10 +67,7 @@ export async function appClient(context: Pick<AgentContext, "clientAt">, issuer:
 }
 
 function checkIssuesIdJags(metadata: AuthorizationServerMetadata, where: Where): void {
-  // Both lists are optional; one that is there and lacks the entry says no.
-  const types = metadata.identity_chaining_requested_token_types_supported;
-  const grants = metadata.grant_types_supported;
-  if ((types && !types.includes(ID_JAG_TOKEN_TYPE)) || (grants && !grants.includes(TOKEN_EXCHANGE_GRANT))) {
+  if (!issuesIdJags(metadata)) {
     throw new AgentError(`${where.party} does not issue ID-JAGs: its metadata says so. Ask its operator.`, {
       ...where,
       code: "not_supported",

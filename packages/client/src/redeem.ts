@@ -1,6 +1,5 @@
-import { ID_JAG_GRANT_PROFILE } from "@credence/protocol/id-jag";
-import { buildJwtBearerRequest, JWT_BEARER_GRANT, parseAccessTokenAnswer } from "@credence/protocol/jwt-bearer";
-import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
+import { buildJwtBearerRequest, parseAccessTokenAnswer } from "@credence/protocol/jwt-bearer";
+import { type AuthorizationServerMetadata, redeemsIdJags } from "@credence/protocol/metadata";
 import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
 import {
   appClient,
@@ -37,9 +36,7 @@ export interface AccessToken {
 export async function findRedeemer(context: AgentContext, issuer: string): Promise<AuthorizationServerMetadata> {
   await appClient(context, issuer);
   const metadata = await context.discovery.authorizationServer(issuer);
-  const { authorization_grant_profiles_supported: profiles, grant_types_supported: grants } = metadata;
-  // Peers leave either list out; one that is there and lacks the entry says no.
-  if ((profiles && !profiles.includes(ID_JAG_GRANT_PROFILE)) || (grants && !grants.includes(JWT_BEARER_GRANT))) {
+  if (!redeemsIdJags(metadata)) {
     throw new AgentError(`${issuer} does not redeem ID-JAGs: its metadata says so. Ask the app's operator.`, {
       leg: "discovery",
       party: issuer,

@@ -64,17 +64,41 @@ describe("an authorization server's metadata", () => {
     expect(reasonOf(value)).toBe(reason);
   });
 
-  test("says whether ID-JAGs are issued or redeemed there", () => {
-    const grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-    const profile = "urn:ietf:params:oauth:grant-profile:id-jag";
-    const type = "urn:ietf:params:oauth:token-type:id-jag";
-    expect(
-      redeemsIdJags({ ...good, grant_types_supported: [grant], authorization_grant_profiles_supported: [profile] }),
-    ).toBe(true);
-    expect(redeemsIdJags({ ...good, authorization_grant_profiles_supported: [profile] })).toBe(false);
-    expect(redeemsIdJags({ ...good, grant_types_supported: [grant] })).toBe(false);
-    expect(issuesIdJags({ ...good, identity_chaining_requested_token_types_supported: [type] })).toBe(true);
-    expect(issuesIdJags(good)).toBe(false);
+  interface Lists {
+    readonly grants?: readonly string[];
+    readonly profiles?: readonly string[];
+    readonly types?: readonly string[];
+  }
+  const withLists = ({ grants, profiles, types }: Lists) => ({
+    ...good,
+    ...(grants && { grant_types_supported: grants }),
+    ...(profiles && { authorization_grant_profiles_supported: profiles }),
+    ...(types && { identity_chaining_requested_token_types_supported: types }),
+  });
+  const profiles = ["urn:ietf:params:oauth:grant-profile:id-jag"];
+  const redeeming = ["authorization_code", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+  test.each<[string, Lists, boolean]>([
+    ["it lists the profile and the grant", { grants: redeeming, profiles }, true],
+    ["it lists nothing", {}, true],
+    ["it leaves the profiles out", { grants: redeeming }, true],
+    ["it leaves the grants out", { profiles }, true],
+    ["its grants lack ours", { grants: ["authorization_code"], profiles }, false],
+    ["its profiles lack ours", { grants: redeeming, profiles: [] }, false],
+    ["its profiles lack ours, and it names no grants", { profiles: ["urn:other"] }, false],
+  ])("whether it may be asked to redeem an ID-JAG, when %s", (_, lists, answer) => {
+    expect(redeemsIdJags(withLists(lists))).toBe(answer);
+  });
+
+  const types = ["urn:ietf:params:oauth:token-type:id-jag"];
+  const exchanging = ["urn:ietf:params:oauth:grant-type:token-exchange"];
+  test.each<[string, Lists, boolean]>([
+    ["it lists the type and the grant", { grants: exchanging, types }, true],
+    ["it lists nothing", {}, true],
+    ["its grants lack ours", { grants: redeeming, types }, false],
+    ["its types lack ours", { grants: exchanging, types: [] }, false],
+    ["its types lack ours, and it names no grants", { types: ["urn:other"] }, false],
+  ])("whether it may be asked to issue an ID-JAG, when %s", (_, lists, answer) => {
+    expect(issuesIdJags(withLists(lists))).toBe(answer);
   });
 });
 

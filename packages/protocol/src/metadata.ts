@@ -2,6 +2,7 @@ import { asObject, asStrings } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import { ID_JAG_GRANT_PROFILE, ID_JAG_TOKEN_TYPE } from "./id-jag.ts";
 import { JWT_BEARER_GRANT } from "./jwt-bearer.ts";
+import { TOKEN_EXCHANGE_GRANT } from "./token-exchange.ts";
 
 export { buildChallenge, type Challenge, parseChallenges } from "./challenge.ts";
 
@@ -122,17 +123,35 @@ export function covers(resource: string, url: string): boolean {
   return below && (outer.search === "" || outer.search === inner.search);
 }
 
-/** Whether a resource authorization server says that it redeems ID-JAGs. @see ID-JAG draft §7.2 */
+/**
+ * Whether a resource authorization server may be asked to redeem an ID-JAG.
+ *
+ * @returns `false` when its metadata denies it; a list that is left out denies nothing.
+ * @see ID-JAG draft §7.2
+ */
 export function redeemsIdJags(metadata: AuthorizationServerMetadata): boolean {
   return (
-    (metadata.authorization_grant_profiles_supported?.includes(ID_JAG_GRANT_PROFILE) ?? false) &&
-    (metadata.grant_types_supported?.includes(JWT_BEARER_GRANT) ?? false)
+    !denies(metadata.authorization_grant_profiles_supported, ID_JAG_GRANT_PROFILE) &&
+    !denies(metadata.grant_types_supported, JWT_BEARER_GRANT)
   );
 }
 
-/** Whether an IdP says that it issues ID-JAGs. @see ID-JAG draft §7.1 */
+/**
+ * Whether an IdP may be asked to issue an ID-JAG.
+ *
+ * @returns `false` when its metadata denies it; a list that is left out denies nothing.
+ * @see ID-JAG draft §7.1
+ */
 export function issuesIdJags(metadata: AuthorizationServerMetadata): boolean {
-  return metadata.identity_chaining_requested_token_types_supported?.includes(ID_JAG_TOKEN_TYPE) ?? false;
+  return (
+    !denies(metadata.identity_chaining_requested_token_types_supported, ID_JAG_TOKEN_TYPE) &&
+    !denies(metadata.grant_types_supported, TOKEN_EXCHANGE_GRANT)
+  );
+}
+
+/** Peers leave either list out; one that is there and lacks the entry says no. */
+function denies(list: readonly string[] | undefined, entry: string): boolean {
+  return list !== undefined && !list.includes(entry);
 }
 
 function isUrl(value: unknown): value is string {
