@@ -32,8 +32,8 @@ export const WIRE_ROWS: readonly Row[] = [
     changes: [
       {
         file: ID_JAG,
-        find: "Array.isArray(aud) && aud.length === 1 ? aud[0] : aud",
-        replace: "Array.isArray(aud) ? aud[0] : aud",
+        find: "singleAudience(payload.aud)",
+        replace: "singleAudience([payload.aud].flat()[0])",
       },
     ],
     tests: [
@@ -248,8 +248,8 @@ export const WIRE_ROWS: readonly Row[] = [
     changes: [
       {
         file: CLIENT_AUTH,
-        find: "Array.isArray(aud) && aud.length === 1 ? aud[0] : aud",
-        replace: "Array.isArray(aud) ? aud[0] : aud",
+        find: "singleAudience(aud)",
+        replace: "singleAudience([aud].flat()[0])",
       },
     ],
     tests: [{ file: `${SRC}/client-auth.test.ts`, names: ["private_key_jwt > with several audiences is refused"] }],

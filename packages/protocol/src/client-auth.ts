@@ -9,6 +9,7 @@ import {
   type KeySource,
   type Signer,
   signJwt,
+  singleAudience,
 } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
 
@@ -223,7 +224,7 @@ async function checkAssertion<Client extends { readonly clientId: string }>(
   const fault = await checkSignature(assertion, credential.algorithms ?? JWS_ALGORITHMS, credential.keys);
   if (fault) return refuse(fault === "crit" ? "client-assertion-malformed" : `client-assertion-${fault}`);
   // A key may verify another audience's assertion too: only our issuer, alone, is ours (no token endpoint, no prefix).
-  const audience = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  const audience = singleAudience(aud);
   if (audience !== context.issuer) return refuse("client-assertion-audience");
   const { now } = context;
   const { skew, maxLifetime } = CLIENT_ASSERTION_LIMITS;

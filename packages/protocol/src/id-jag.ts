@@ -7,6 +7,7 @@ import {
   type KeySource,
   type Signer,
   signJwt,
+  singleAudience,
   typIs,
 } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
@@ -168,16 +169,10 @@ function parseClaims(payload: Readonly<Record<string, unknown>>): Result<IdJagCl
   if (present(resource) && !isText(resource) && !asStrings(resource)?.length) return refuse("id-jag-claim", "resource");
   if (present(details) && !(Array.isArray(details) && details.every(asObject)))
     return refuse("id-jag-claim", "authorization_details");
-  const aud = parseAudience(payload.aud);
-  if (aud === undefined) return refuse("id-jag-audience", "not exactly one");
+  const aud = singleAudience(payload.aud);
+  if (!isText(aud)) return refuse("id-jag-audience", "not exactly one");
   // Every member was checked above; unknown members are carried along, unread.
   return ok({ ...payload, aud } as unknown as IdJagClaims);
-}
-
-/** ID-JAG draft §4.4.1: a string, or an array of exactly one. */
-function parseAudience(aud: unknown): string | undefined {
-  const one = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
-  return isText(one) ? one : undefined;
 }
 
 function present(value: unknown): boolean {

@@ -11,6 +11,7 @@ import {
   jwksKeys,
   parseJwks,
   signJwt,
+  singleAudience,
   typIs,
 } from "./jws.ts";
 
@@ -156,4 +157,19 @@ test.each([
   [undefined, false],
 ])("typ %s counts as an ID-JAG's: %s", (typ, expected) => {
   expect(typIs({ alg: "ES256", ...(typ === undefined ? {} : { typ }) }, "oauth-id-jag+jwt")).toBe(expected);
+});
+
+test.each<[string, unknown, string | undefined]>([
+  ["a string", "https://a.example", "https://a.example"],
+  ["a list of one", ["https://a.example"], "https://a.example"],
+  ["a list of several", ["https://a.example", "https://b.example"], undefined],
+  ["a list of twice the same", ["https://a.example", "https://a.example"], undefined],
+  ["an empty list", [], undefined],
+  ["a list in a list", [["https://a.example"]], undefined],
+  ["a list of a number", [1], undefined],
+  ["an object that looks like a list", { 0: "https://a.example", length: 1 }, undefined],
+  ["nothing", undefined, undefined],
+  ["null", null, undefined],
+])("the one audience of an aud that is %s", (_, aud, one) => {
+  expect(singleAudience(aud)).toBe(one);
 });

@@ -49,6 +49,17 @@ export async function signJwt(typ: string, claims: object, signer: Signer): Prom
 }
 
 /**
+ * The one audience of a JWT: `aud` is a string, or an array of exactly one. What is meant for several is meant for nobody.
+ *
+ * @returns the audience as it stands there, to be compared letter by letter; `undefined` for anything else.
+ * @see RFC 7519 §4.1.3, ID-JAG draft §4.4.1
+ */
+export function singleAudience(aud: unknown): string | undefined {
+  const one: unknown = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  return typeof one === "string" ? one : undefined;
+}
+
+/**
  * Takes a JWT in compact form apart, without verifying it.
  *
  * @param token - At most {@link MAX_TOKEN_LENGTH} characters.

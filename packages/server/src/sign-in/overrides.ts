@@ -1,4 +1,5 @@
 import { CLIENT_ASSERTION_LIMITS, clientAssertionMark } from "@credence/protocol/client-auth";
+import { singleAudience } from "@credence/protocol/jws";
 import { errors, type KoaContextWithOIDC, type Provider, type UnknownObject } from "oidc-provider";
 import { isLoopbackIp } from "./clients.ts";
 
@@ -70,7 +71,7 @@ function replace(target: object, name: string, value: (...args: never[]) => unkn
  */
 export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObject): void {
   const { aud, exp, iat } = claims;
-  const audience = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  const audience = singleAudience(aud);
   // oidc-provider takes its endpoints' URLs, too, and ours in a list with others'.
   if (audience !== ctx.oidc.issuer) throw new errors.InvalidClientAuth("audience must be the issuer alone");
   const now = Math.floor(Date.now() / 1000);
