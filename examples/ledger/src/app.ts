@@ -78,14 +78,14 @@ export async function createLedger(options: LedgerOptions): Promise<Ledger> {
 async function createAuthorizationServer(options: LedgerOptions, resource: string): Promise<ResourceServer> {
   // A real app keeps its key, so that tokens outlive a restart.
   const { privateJwk } = await generateSigningKey("ES256");
-  const { id: clientId, secret } = options.client;
+  const { id: clientId, secret: clientSecret } = options.client;
   const accounts = new Map<string, Account>();
   const { fetch, tokenLifetime: lifetime } = options;
   return createResourceServer<Account>({
     issuer: options.issuer,
     resources: { [resource]: { name: "Ledger", scopes: { [READ]: "Read entries", [WRITE]: "Add entries" } } },
     customers: [{ id: "acme", issuers: [{ issuer: options.idp, jit: true }] }],
-    clients: [{ clientId, method: "client_secret_basic", secret }],
+    clients: [{ clientId, method: "client_secret_basic", clientSecret }],
     resolveSubject: (subject) => accounts.get(keyOf(subject)),
     provision: (subject) => {
       const account = { id: `account-${accounts.size + 1}`, customer: subject.customer };

@@ -39,6 +39,17 @@ export function addressKind(address: string): AddressKind {
   return groups === undefined ? "private" : ipv6Kind(groups);
 }
 
+/**
+ * Whether a host is this machine: a loopback address, or `localhost` and the names below it, with or without the dot
+ * that ends a name in the DNS.
+ *
+ * @param host - A name or an IP literal, as in `URL.hostname`.
+ * @see RFC 6761 §6.3
+ */
+export function isLoopbackHost(host: string): boolean {
+  return /(?:^|\.)localhost\.?$/i.test(host) || addressKind(host) === "loopback";
+}
+
 /** Whether a host of a URL is an IP literal. */
 export function isAddress(host: string): boolean {
   return host.startsWith("[") || ipv4ToNumber(host) !== undefined;

@@ -1,7 +1,7 @@
 import { createServer, get, globalAgent, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { addressKind, checkUrl, guardedFetch } from "./fetch.ts";
+import { addressKind, checkUrl, guardedFetch, isLoopbackHost } from "./fetch.ts";
 import { nodeFetch } from "./node.ts";
 
 const servers: Server[] = [];
@@ -194,4 +194,26 @@ describe("nodeFetch", () => {
     expect(await reasonOf(fetch(await serve((_, r) => r.writeHead(301, { location: "/" }).end())))).toBe("redirect");
     expect(await reasonOf(fetch(await serve((_, r) => r.end("x".repeat(11)))))).toBe("too-large");
   });
+});
+
+test.each([
+  ["localhost", true],
+  ["localhost.", true],
+  ["LOCALHOST", true],
+  ["ledger.localhost", true],
+  ["ledger.localhost.", true],
+  ["127.0.0.1", true],
+  ["127.9.9.9", true],
+  ["[::1]", true],
+  ["::1", true],
+  ["[::ffff:7f00:1]", true],
+  ["notlocalhost", false],
+  ["localhost.example", false],
+  ["127.0.0.1.example", false],
+  ["0.0.0.0", false],
+  ["[::]", false],
+  ["10.0.0.1", false],
+  ["", false],
+])("whether %s is this machine: %s", (host, answer) => {
+  expect(isLoopbackHost(host)).toBe(answer);
 });

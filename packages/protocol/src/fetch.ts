@@ -1,9 +1,9 @@
-import { addressKind, isAddress } from "./addresses.ts";
+import { addressKind, isAddress, isLoopbackHost } from "./addresses.ts";
 import { decodeUtf8 } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import { readStream } from "./form.ts";
 
-export { type AddressKind, addressKind } from "./addresses.ts";
+export { type AddressKind, addressKind, isLoopbackHost } from "./addresses.ts";
 
 /** How a guarded fetch behaves. */
 export interface FetchGuardOptions {
@@ -40,18 +40,13 @@ export function checkUrl(url: string, allowLoopback: boolean = false): URL {
   const parsed = new URL(url);
   const { protocol, hostname, username, password } = parsed;
   if (username || password) throw refused("url-credentials", "It carries credentials.");
-  const kind = isAddress(hostname) ? addressKind(hostname) : isLocalName(hostname) ? "loopback" : "public";
+  const kind = isAddress(hostname) ? addressKind(hostname) : isLoopbackHost(hostname) ? "loopback" : "public";
   if (kind === "private") throw refused("address-private", `${hostname} is a private address.`);
   if (kind === "loopback" && !allowLoopback) throw refused("address-loopback", `${hostname} is this machine itself.`);
   if (protocol !== "https:" && !(protocol === "http:" && kind === "loopback")) {
     throw refused("url-scheme", "It is not https.");
   }
   return parsed;
-}
-
-/** With or without the dot that ends a name in the DNS. @see RFC 6761 §6.3 */
-function isLocalName(hostname: string): boolean {
-  return /(?:^|\.)localhost\.?$/.test(hostname);
 }
 
 /**

@@ -4,7 +4,7 @@ import { lookup } from "node:dns";
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
-import { addressKind, isAddress } from "./addresses.ts";
+import { addressKind, isAddress, isLoopbackHost } from "./addresses.ts";
 import { CredenceError } from "./errors.ts";
 
 /**
@@ -54,7 +54,6 @@ function toResponse(answer: IncomingMessage): Response {
   return new Response(body, { status, headers });
 }
 
-const LOOPBACK_NAME = /^(.+\.)?localhost\.?$/i;
 const FOR_DEVELOPMENT = " For development on this machine: nodeFetch({ allowLoopback: true }).";
 
 type Callback = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
@@ -78,7 +77,7 @@ function isAllowed(address: string, allowLoopback: boolean): boolean {
 }
 
 function privateAddress(hostname: string): CredenceError {
-  const mend = LOOPBACK_NAME.test(hostname) || addressKind(hostname) === "loopback" ? FOR_DEVELOPMENT : "";
+  const mend = isLoopbackHost(hostname) ? FOR_DEVELOPMENT : "";
   return new CredenceError(`The URL is not fetched. ${hostname} leads to a private address.${mend}`, {
     code: "fetch_refused",
     reason: "address-private",

@@ -11,7 +11,9 @@ beforeAll(async () => {
 
 const ISSUER = "https://ledger.example";
 const MCP = "https://ledger.example/mcp";
-const client = { clientId: "a", method: "client_secret_basic", secret: "s" } as const;
+const client = { clientId: "a", method: "client_secret_basic", clientSecret: "s" } as const;
+// As JavaScript would give it.
+const misnamed = { clientId: "a", method: "client_secret_basic", secret: "s" } as unknown as typeof client;
 
 function options(change: Partial<ResourceServerOptions<Account>> = {}): ResourceServerOptions<Account> {
   return {
@@ -34,6 +36,7 @@ const dev = { issuer: "http://127.0.0.1:8080", development: true };
 test.each([
   ["http on loopback, for development", dev],
   ["http on localhost, for development", { ...dev, issuer: "http://localhost:8080" }],
+  ["http on a name below localhost, for development", { ...dev, issuer: "http://ledger.localhost:8080" }],
 ])("%s", (_, change) => {
   expect(() => createResourceServer(options(change))).not.toThrow();
 });
@@ -61,7 +64,12 @@ test.each<[string, Partial<ResourceServerOptions<Account>> | (() => Partial<Reso
   ],
   ["a trusted issuer that is no URL", { customers: [{ id: "x", issuers: [{ issuer: "idp" }] }] }, /not a URL/],
   ["two clients of one id", { clients: [client, client] }, /same clientId: a/],
-  ["a client with an empty secret", { clients: [{ ...client, secret: "" }] }, /secret is empty: a/],
+  [
+    "a client with an empty secret",
+    { clients: [{ ...client, clientSecret: "" }] },
+    /no clientSecret, or an empty one: a/,
+  ],
+  ["a client with its secret under another name", { clients: [misnamed] }, /no clientSecret, or an empty one: a/],
   ["a client without id", { clients: [{ ...client, clientId: "" }] }, /no clientId/],
   ["a lifetime of nothing", { accessToken: { lifetime: 0 } }, /lifetime/],
   ["issuing without checking", { accessToken: { issue: () => "x" } }, /go together/],

@@ -1,5 +1,5 @@
 import { CredenceError, parseResource, parseScope } from "@credence/protocol";
-import { addressKind } from "@credence/protocol/fetch";
+import { isLoopbackHost } from "@credence/protocol/fetch";
 import { type JwkSet, type PrivateJwk, type PublicJwk, parseJwks, type Signer } from "@credence/protocol/jws";
 import type { ResourceServerOptions } from "./options.ts";
 import { trustKey } from "./redeem/customers.ts";
@@ -23,12 +23,8 @@ function checkIssuer(issuer: string, development: boolean): void {
   if (!url) throw wrong(`issuer is not a URL: ${issuer}`);
   // RFC 8414 §2
   if (url.search || url.hash || issuer.includes("#")) throw wrong("issuer has a query or a fragment");
-  if (url.protocol === "https:" || (url.protocol === "http:" && development && isLoopback(url.hostname))) return;
+  if (url.protocol === "https:" || (url.protocol === "http:" && development && isLoopbackHost(url.hostname))) return;
   throw wrong("issuer is not https; on a loopback address, `development: true` allows http");
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname.endsWith(".localhost") || addressKind(hostname) === "loopback";
 }
 
 function checkResources<A extends Account>({ resources }: ResourceServerOptions<A>): void {
@@ -65,7 +61,9 @@ function checkClients<A extends Account>({ clients }: ResourceServerOptions<A>):
     if (client.clientId === "") throw wrong("a client has no clientId");
     if (ids.has(client.clientId)) throw wrong(`two clients have the same clientId: ${client.clientId}`);
     ids.add(client.clientId);
-    if ("secret" in client && !client.secret) throw wrong(`the client's secret is empty: ${client.clientId}`);
+    const bySecret = client.method === "client_secret_basic" || client.method === "client_secret_post";
+    if (bySecret && !client.clientSecret)
+      throw wrong(`a client has no clientSecret, or an empty one: ${client.clientId}`);
   }
 }
 

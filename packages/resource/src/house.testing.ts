@@ -20,7 +20,7 @@ import { createResourceServer, type ResourceServer } from "./server.ts";
 
 /** Noon of some day, in seconds since the epoch. */
 export const NOON = 1_800_000_000;
-export const CLIENT = { clientId: "ledger-assistant", method: "client_secret_basic", secret: "s3cret" } as const;
+export const CLIENT = { clientId: "ledger-assistant", method: "client_secret_basic", clientSecret: "s3cret" } as const;
 
 /** A server on a free loopback port, closed with its test. */
 export async function listen(
@@ -159,7 +159,7 @@ export async function house(
     signingKey: key.privateJwk,
     record: (event) => void events.push(event),
     now: () => clock.now,
-    fetchTimeout: 0.5,
+    timeout: 0.5,
     development: true,
   };
   server = createResourceServer({ ...base, ...change(base, idp) });
@@ -181,7 +181,7 @@ export async function house(
   const post: House["post"] = async (body, headers = {}) => {
     const known = events.length;
     const type = "application/x-www-form-urlencoded";
-    const all = { "content-type": type, authorization: basic(CLIENT.clientId, CLIENT.secret), ...headers };
+    const all = { "content-type": type, authorization: basic(CLIENT.clientId, CLIENT.clientSecret), ...headers };
     const sent = Object.entries(all).filter(([, value]) => value !== "");
     const answer = await fetch(`${http.url}/token`, { method: "POST", headers: Object.fromEntries(sent), body });
     return {

@@ -85,7 +85,7 @@ export interface ResourceServerOptions<A extends Account = Account> extends Acco
   /** Fetches issuers' metadata and keys; on Node give it `nodeFetch()` of `@credence/resource/node`. */
   readonly fetch?: typeof globalThis.fetch;
   /** Seconds until an issuer's metadata or keys must have arrived; 5 by default. */
-  readonly fetchTimeout?: number;
+  readonly timeout?: number;
   /** Allows `http:` on loopback addresses, for this server and for issuers. Never in production. */
   readonly development?: boolean;
 }

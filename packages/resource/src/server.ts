@@ -91,7 +91,7 @@ function receiverOf<A extends Account>(options: ResourceServerOptions<A>): Recei
   const store = options.store ?? memoryReplayStore({ now });
   const fetch = guardedFetch({
     ...(options.fetch ? { fetch: options.fetch } : {}),
-    ...(options.fetchTimeout === undefined ? {} : { timeout: options.fetchTimeout }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     allowLoopback: options.development ?? false,
   });
   const sign = signerOf(options.signingKey);

@@ -5,7 +5,7 @@ import { replayKey } from "../replay.ts";
 
 /** How a client proves itself. Public clients (`none`) may be registered, and are refused: they redeem nothing. */
 export type ClientAuthentication =
-  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: string }
+  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly clientSecret: string }
   | {
       readonly method: "private_key_jwt";
       readonly jwks: JwkSet;
@@ -63,12 +63,12 @@ export async function identifyClient(
   return client.value.enabled === false ? refuse("client-disabled") : ok(client.value);
 }
 
-/** `undefined` where the registration could never prove anything: an empty secret equals an empty password. */
+/** `undefined` where the registration could never prove anything: a missing or empty secret equals an empty password. */
 function credentialOf(client: Client): ClientCredential | undefined {
   switch (client.method) {
     case "client_secret_basic":
     case "client_secret_post":
-      return client.secret === "" ? undefined : { method: client.method, secret: client.secret };
+      return client.clientSecret ? { method: client.method, secret: client.clientSecret } : undefined;
     case "private_key_jwt": {
       const { algorithms } = client;
       const keys = jwksKeys(parseJwks(client.jwks) ?? { keys: [] });

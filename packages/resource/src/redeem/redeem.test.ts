@@ -293,17 +293,17 @@ describe("who may redeem", () => {
   });
 
   test("another method than the registered one", async () => {
-    const form = { client_id: CLIENT.clientId, client_secret: CLIENT.secret };
+    const form = { client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret };
     expectRefused(await home.redeem(form, alone), 401, "invalid_client", "client-auth-method-wrong");
   });
 
   test("two ways at once", async () => {
-    const form = { client_id: CLIENT.clientId, client_secret: CLIENT.secret };
+    const form = { client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret };
     expectRefused(await home.redeem(form), 400, "invalid_request", "client-auth-several");
   });
 
   test("an authenticated client does not redeem what was issued to another", async () => {
-    const answer = await home.redeem({}, { authorization: basic("other-agent", CLIENT.secret) });
+    const answer = await home.redeem({}, { authorization: basic("other-agent", CLIENT.clientSecret) });
     refuseGrant(answer, "id-jag-client");
     expect(answer.event).toMatchObject({ client: "other-agent", sub: "alice", verified: true });
   });
@@ -320,10 +320,11 @@ describe("who may redeem", () => {
 
   test("clients from a look-up that compares loosely, or has an empty secret", async () => {
     await using loose = await house(() => ({
-      clients: async (id) => (id.toLowerCase() === CLIENT.clientId ? CLIENT : { ...CLIENT, clientId: id, secret: "" }),
+      clients: async (id) =>
+        id.toLowerCase() === CLIENT.clientId ? CLIENT : { ...CLIENT, clientId: id, clientSecret: "" },
     }));
     expect((await loose.redeem()).status).toBe(200);
-    const shouted = await loose.redeem({}, { authorization: basic("LEDGER-ASSISTANT", CLIENT.secret) });
+    const shouted = await loose.redeem({}, { authorization: basic("LEDGER-ASSISTANT", CLIENT.clientSecret) });
     expectRefused(shouted, 401, "invalid_client", "client-unknown");
     const empty = await loose.redeem({}, { authorization: basic("empty", "") });
     expectRefused(empty, 401, "invalid_client", "client-unknown");

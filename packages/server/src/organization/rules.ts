@@ -24,7 +24,12 @@ export const PEOPLE = /^(everyone|(person|group):[A-Za-z0-9][A-Za-z0-9._~@+-]{0,
 
 export const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
-/** Whether a URL's host is this machine, by address or by its reserved name. @see RFC 6761 §6.3 */
+/**
+ * Whether a URL's host is this machine, by address or by its reserved name. Narrower than the protocol's rule of this name,
+ * on purpose: that one also finds what must not be fetched, and gives leave by a development switch alone; this one gives
+ * leave without a switch (plain http, redirects, secrets in a demo's file), and a name below `localhost` is this machine
+ * only where the resolver says so. @see RFC 6761 §6.3, RFC 8252 §8.3
+ */
 export function isLoopbackHost(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }

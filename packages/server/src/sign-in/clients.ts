@@ -59,12 +59,18 @@ function applicationType(uris: readonly string[]): "native" | "web" {
   return own && !foreign ? "native" : "web";
 }
 
-/** Whether a redirect goes to a loopback address, given as an address: there any port is good. @see RFC 8252 §7.3 */
+/**
+ * Whether a redirect goes to a loopback address, given as an address: there any port is good. Two addresses and no name, on
+ * purpose: a code must not go to whatever a name resolves to. @see RFC 8252 §7.3, §8.3
+ */
 export function isLoopbackIp(url: URL): boolean {
   return url.protocol === "http:" && (url.hostname === "127.0.0.1" || url.hostname === "[::1]");
 }
 
-/** Whether a redirect goes to this computer, by address or by name. */
+/**
+ * Whether a redirect goes to this computer, by address or by name. Narrower than `isLoopbackHost` of the protocol, on
+ * purpose: these three are the hosts that oidc-provider takes for a native app's. @see RFC 8252 §7.3
+ */
 export function isLoopback(url: URL): boolean {
   return isLoopbackIp(url) || (url.protocol === "http:" && url.hostname === "localhost");
 }
