@@ -68,8 +68,8 @@ export const IDP_ROWS: readonly Row[] = [
     changes: [
       {
         file: SUBJECT,
-        find: "Array.isArray(aud) && aud.length === 1 ? aud[0] : aud",
-        replace: "Array.isArray(aud) ? aud[0] : aud",
+        find: "singleAudience(aud)",
+        replace: "singleAudience([aud].flat()[0])",
       },
     ],
     tests: [{ file: SUBJECT_TEST, names: [`${OURS} > one for several audiences, the client first`] }],

@@ -202,8 +202,8 @@ async function checkSecret<Client extends { readonly clientId: string }>(
   if (found === undefined) return refuse("client-unknown");
   const { credential } = found;
   if (credential.method !== method) return refuse("client-auth-method-wrong", credential.method);
-  // A client that was registered with an empty secret has none: nobody proves anything with it.
-  const proven = credential.secret !== "" && (await equalSecrets(secret, credential.secret));
+  // A client that was registered without a secret, or an empty one, has none: nobody proves anything with it.
+  const proven = Boolean(credential.secret) && (await equalSecrets(secret, credential.secret));
   return proven ? ok(found.client) : refuse("client-secret-wrong");
 }
 

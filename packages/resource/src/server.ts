@@ -87,7 +87,9 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
 }
 
 function receiverOf<A extends Account>(options: ResourceServerOptions<A>): Receiver<A> {
-  const { issuer, now = systemTime, narrow, clients, accessToken = {}, isAlive = () => true } = options;
+  const { issuer, now: clock = systemTime, narrow, clients, accessToken = {}, isAlive = () => true } = options;
+  // Times in tokens are whole seconds, whatever clock is given.
+  const now = (): number => Math.floor(clock());
   const store = options.store ?? memoryReplayStore({ now });
   const fetch = guardedFetch({
     ...(options.fetch ? { fetch: options.fetch } : {}),

@@ -1,5 +1,12 @@
 import { ok, type Result, refuse } from "@credence/protocol";
-import { checkSignature, type DecodedJws, decodeJws, type JwsAlgorithm, type KeySource } from "@credence/protocol/jws";
+import {
+  checkSignature,
+  type DecodedJws,
+  decodeJws,
+  type JwsAlgorithm,
+  type KeySource,
+  singleAudience,
+} from "@credence/protocol/jws";
 import type { Agent, Person } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
 
@@ -83,7 +90,7 @@ function checkClaims(
   const { iss, aud, exp, iat, sub, sid, auth_time: authTime, acr, amr } = payload;
   if (iss !== issuer) return refuse("subject-token-issuer");
   // Exactly this agent: a token for several audiences was not issued by us.
-  const audience = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  const audience = singleAudience(aud);
   if (audience !== agentId) return refuse("subject-token-audience");
   if (typeof exp !== "number" || typeof iat !== "number") return refuse("subject-token-malformed", "exp or iat");
   if (exp <= now) return refuse("subject-token-expired");
