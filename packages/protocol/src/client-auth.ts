@@ -126,6 +126,11 @@ export type ClientCredential =
 export interface ClientAuthContext<Client extends { readonly clientId: string }> {
   /** Finds the client and its credential; `undefined` for an unknown or disabled one. */
   find(clientId: string): Promise<{ readonly client: Client; readonly credential: ClientCredential } | undefined>;
+  /**
+   * Whether this public client may go on without authentication, because the request proves a key instead; nobody may by
+   * default.
+   */
+  allowsPublic?(client: Client): boolean;
   /** Our issuer: the only audience of a client assertion. */
   readonly issuer: string;
   /** Seconds since the epoch. */
@@ -173,7 +178,8 @@ export async function authenticateClient<Client extends { readonly clientId: str
     case "none": {
       const found = await context.find(presented.clientId);
       if (found === undefined) return refuse("client-unknown");
-      return found.credential.method === "none" ? refuse("client-public") : refuse("client-auth-missing");
+      if (found.credential.method !== "none") return refuse("client-auth-missing");
+      return context.allowsPublic?.(found.client) ? ok(found.client) : refuse("client-public");
     }
   }
 }

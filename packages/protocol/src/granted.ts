@@ -1,3 +1,4 @@
+import { type AuthorizationDetail, readAuthorizationDetails } from "./authorization-details.ts";
 import { asStrings } from "./encoding.ts";
 import type { CredenceError } from "./errors.ts";
 
@@ -7,6 +8,7 @@ export interface Granted {
   readonly expires_in?: number;
   readonly scope?: string;
   readonly resource?: string | readonly string[];
+  readonly authorization_details?: readonly AuthorizationDetail[];
 }
 
 /**
@@ -22,11 +24,15 @@ export function parseGranted(
   const { expires_in: expiresIn, scope, resource } = answer;
   if (expiresIn !== undefined && !(typeof expiresIn === "number" && expiresIn >= 0)) throw wrong("expires_in");
   if (scope !== undefined && typeof scope !== "string") throw wrong("scope");
+  const details = answer.authorization_details;
+  const read = details === undefined ? undefined : readAuthorizationDetails(details);
+  if (read && !read.ok) throw wrong("authorization_details");
   const resources = typeof resource === "string" ? resource : asStrings(resource);
   if (resource !== undefined && resources === undefined) throw wrong("resource");
   return {
     ...(expiresIn === undefined ? {} : { expires_in: expiresIn }),
     ...(scope === undefined ? {} : { scope }),
     ...(resources === undefined ? {} : { resource: resources }),
+    ...(read === undefined ? {} : { authorization_details: read.value }),
   };
 }

@@ -1,3 +1,5 @@
+import { type AuthorizationDetail, readAuthorizationDetails } from "./authorization-details.ts";
+import { type Confirmation, parseConfirmation } from "./confirmation.ts";
 import { asObject, asStrings } from "./encoding.ts";
 import {
   checkSignature,
@@ -40,7 +42,7 @@ export interface IdJagClaims {
   readonly nbf?: number;
   readonly resource?: string | readonly string[];
   readonly scope?: string;
-  readonly authorization_details?: readonly Readonly<Record<string, unknown>>[];
+  readonly authorization_details?: readonly AuthorizationDetail[];
   readonly act?: Readonly<Record<string, unknown>>;
   readonly tenant?: string;
   readonly aud_tenant?: string;
@@ -51,7 +53,7 @@ export interface IdJagClaims {
   readonly amr?: readonly string[];
   readonly email?: string;
   readonly sub_id?: Readonly<Record<string, unknown>>;
-  readonly cnf?: Readonly<Record<string, unknown>>;
+  readonly cnf?: Confirmation;
 }
 
 /**
@@ -143,16 +145,17 @@ export function checkIdJagClaims(claims: IdJagClaims, expected: IdJagExpectation
   if (claims.iss !== expected.issuer) return refuse("id-jag-issuer");
   if (claims.aud !== expected.audience) return refuse("id-jag-audience");
   if (claims.client_id !== expected.clientId) return refuse("id-jag-client");
-  if (claims.exp <= now - expected.skew) return refuse("id-jag-expired");
-  if (claims.iat > now + expected.skew) return refuse("id-jag-not-yet-valid", "iat");
-  if (claims.nbf !== undefined && claims.nbf > now + expected.skew) return refuse("id-jag-not-yet-valid", "nbf");
+  if (claims.exp <= now - expected.skew) return refuse("id-jag-expired", "exp: it is old, or the clocks differ");
+  if (claims.iat > now + expected.skew) return refuse("id-jag-not-yet-valid", "iat: the clocks differ");
+  if (claims.nbf !== undefined && claims.nbf > now + expected.skew)
+    return refuse("id-jag-not-yet-valid", "nbf: the clocks differ");
   if (claims.exp - claims.iat > expected.maxLifetime) return refuse("id-jag-lifetime");
   return ok(claims);
 }
 
 const STRINGS = ["iss", "sub", "client_id", "jti"] as const;
 const OPTIONAL_STRINGS = ["scope", "tenant", "aud_tenant", "aud_sub", "acr", "email"] as const;
-const OPTIONAL_OBJECTS = ["act", "sub_id", "cnf"] as const;
+const OPTIONAL_OBJECTS = ["act", "sub_id"] as const;
 const MAX_STRING = 2_048;
 
 function parseClaims(payload: Readonly<Record<string, unknown>>): Result<IdJagClaims> {
@@ -164,11 +167,12 @@ function parseClaims(payload: Readonly<Record<string, unknown>>): Result<IdJagCl
     if (present(payload[name]) && !isTime(payload[name])) return refuse("id-jag-claim", name);
   for (const name of OPTIONAL_OBJECTS)
     if (present(payload[name]) && !asObject(payload[name])) return refuse("id-jag-claim", name);
+  // RFC 7800 §3.1: a confirmation that is not understood is not proven.
+  if (present(payload.cnf) && !parseConfirmation(payload.cnf)) return refuse("id-jag-claim", "cnf");
   const { amr, resource, authorization_details: details } = payload;
   if (present(amr) && !asStrings(amr)) return refuse("id-jag-claim", "amr");
   if (present(resource) && !isText(resource) && !asStrings(resource)?.length) return refuse("id-jag-claim", "resource");
-  if (present(details) && !(Array.isArray(details) && details.every(asObject)))
-    return refuse("id-jag-claim", "authorization_details");
+  if (present(details) && !readAuthorizationDetails(details).ok) return refuse("id-jag-claim", "authorization_details");
   const aud = singleAudience(payload.aud);
   if (!isText(aud)) return refuse("id-jag-audience", "not exactly one");
   // Every member was checked above; unknown members are carried along, unread.

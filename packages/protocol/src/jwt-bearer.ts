@@ -1,3 +1,4 @@
+import type { AuthorizationDetail } from "./authorization-details.ts";
 import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
@@ -5,9 +6,13 @@ import { parseGranted } from "./granted.ts";
 import { MAX_TOKEN_LENGTH } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
 import { resourcesOf, scopeOf } from "./scope.ts";
+import { authorizationDetailsOf } from "./token-exchange.ts";
 
 /** Grant type of the redemption. @see RFC 7523 §2.1 */
 export const JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/** The same with a DPoP proof, by the name of the draft's example: without a proof it is refused. @see ID-JAG draft §9.8.1 */
+export const JWT_DPOP_GRANT = "urn:ietf:params:oauth:grant-type:jwt-dpop";
 
 /** A redemption, parsed. */
 export interface JwtBearerRequest {
@@ -17,12 +22,15 @@ export interface JwtBearerRequest {
   readonly scope: readonly string[] | undefined;
   /** Narrows the ID-JAG's resource. */
   readonly resource: readonly string[];
+  /** Narrows the ID-JAG's authorization details. */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
 }
 
 /**
  * Parses a redemption.
  *
- * @returns the request; refused: `parameter-missing`, `id-jag-malformed`, `scope-malformed`, `resource-malformed`.
+ * @returns the request; refused: `parameter-missing`, `id-jag-malformed`, `scope-malformed`, `resource-malformed`,
+ * `authorization-details-malformed`.
  * @see ID-JAG draft §4.4, RFC 7523 §2.1
  */
 export function parseJwtBearerRequest(form: Form): Result<JwtBearerRequest> {
@@ -32,7 +40,11 @@ export function parseJwtBearerRequest(form: Form): Result<JwtBearerRequest> {
   const scope = scopeOf(form);
   if (!scope.ok) return scope;
   const resource = resourcesOf(form);
-  return resource.ok ? ok({ assertion, scope: scope.value, resource: resource.value }) : resource;
+  if (!resource.ok) return resource;
+  const details = authorizationDetailsOf(form);
+  if (!details.ok) return details;
+  const narrowed = details.value === undefined ? {} : { authorizationDetails: details.value };
+  return ok({ assertion, scope: scope.value, resource: resource.value, ...narrowed });
 }
 
 /** Builds the form of a redemption, without client authentication. @see ID-JAG draft §4.4 */
@@ -40,10 +52,13 @@ export function buildJwtBearerRequest(parameters: {
   readonly assertion: string;
   readonly scope?: string;
   readonly resource?: string;
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
 }): URLSearchParams {
   const form = new URLSearchParams({ grant_type: JWT_BEARER_GRANT, assertion: parameters.assertion });
   if (parameters.scope) form.set("scope", parameters.scope);
   if (parameters.resource) form.set("resource", parameters.resource);
+  const { authorizationDetails: details } = parameters;
+  if (details) form.set("authorization_details", JSON.stringify(details));
   return form;
 }
 
@@ -55,6 +70,7 @@ export interface AccessTokenAnswer {
   readonly expires_in?: number;
   readonly scope?: string;
   readonly resource?: string | readonly string[];
+  readonly authorization_details?: readonly AuthorizationDetail[];
 }
 
 /**

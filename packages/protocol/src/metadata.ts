@@ -5,6 +5,14 @@ import { JWT_BEARER_GRANT } from "./jwt-bearer.ts";
 import { TOKEN_EXCHANGE_GRANT } from "./token-exchange.ts";
 
 export { buildChallenge, type Challenge, parseChallenges } from "./challenge.ts";
+export {
+  buildClientMetadata,
+  type ClientMetadata,
+  type ClientMetadataParameters,
+  isClientIdUrl,
+  parseClientMetadata,
+  usesIdJag,
+} from "./client-metadata.ts";
 
 /** Metadata of an authorization server, as far as we read it. @see RFC 8414 §2 */
 export interface AuthorizationServerMetadata {
@@ -17,6 +25,7 @@ export interface AuthorizationServerMetadata {
   readonly scopes_supported?: readonly string[];
   readonly authorization_grant_profiles_supported?: readonly string[];
   readonly identity_chaining_requested_token_types_supported?: readonly string[];
+  readonly dpop_signing_alg_values_supported?: readonly string[];
 }
 
 /** Metadata of a protected resource, as far as we read it. @see RFC 9728 §2 */
@@ -75,6 +84,7 @@ export function parseAuthorizationServerMetadata(value: unknown, issuer: string)
     "scopes_supported",
     "authorization_grant_profiles_supported",
     "identity_chaining_requested_token_types_supported",
+    "dpop_signing_alg_values_supported",
   ]) {
     if (metadata[name] !== undefined && !asStrings(metadata[name])) {
       throw wrong("authorization server", name, "is not a list of strings");

@@ -163,10 +163,40 @@ export const REASONS = {
     means: "The connection has a max_age, and the sign-in does not say when it happened.",
     mend: "The person signs in again, so that the ID token carries auth_time.",
   },
+  "acr-too-weak": {
+    error: "insufficient_user_authentication",
+    section: "RFC 9470 §3",
+    means: "The person signed in in a weaker way than the connection asks for, or the sign-in does not say how.",
+    mend: "The person signs in again with a stronger method; or the connection asks for a weaker one.",
+  },
+  "binding-missing": {
+    error: "invalid_dpop_proof",
+    section: "ID-JAG draft §9.8",
+    means: "The connection grants only ID-JAGs that are bound to a key, and the request proves none.",
+    mend: "Send a DPoP proof, or a client certificate; or leave the binding out of the connection's conditions.",
+  },
+  "actor-not-covered": {
+    error: "access_denied",
+    section: "RFC 8693 §4.1",
+    means: "No connection allows this actor.",
+    mend: "Add the actor to the connection's actors, or leave actor_token out.",
+  },
+  "details-not-covered": {
+    error: "access_denied",
+    section: "RFC 9396 §6",
+    means: "No connection grants any of the authorization details that were asked for.",
+    mend: "Add them to a connection's authorization_details, or ask for what it grants.",
+  },
+  "offline-too-old": {
+    error: "invalid_grant",
+    section: "Credence, a sign-in can end",
+    means: "The person signed in longer ago than the agent may act without them.",
+    mend: "The person signs in again; or the agent gets a longer offline_max_age.",
+  },
   "audience-unknown": {
     error: "invalid_target",
     section: "RFC 8693 §2.2.2",
-    means: "No app has this audience as its issuer.",
+    means: "No app has this audience as its issuer, or as an alias of it.",
     mend: "Register the app with exactly this issuer, or correct the audience (compared letter by letter).",
   },
   "resource-unknown": {
@@ -178,8 +208,15 @@ export const REASONS = {
   "resources-several": {
     error: "invalid_target",
     section: "RFC 8707 §2",
-    means: "More than one resource was asked for in one request.",
-    mend: "Ask for one resource at a time.",
+    means:
+      "The ID-JAG is for several resources, and the redemption does not say for which: an access token is for one.",
+    mend: "Name one of the ID-JAG's resources in the redemption.",
+  },
+  "resources-differ": {
+    error: "invalid_target",
+    section: "ID-JAG draft §4.3.3",
+    means: "Several resources were asked for in one request, and what is granted differs between them.",
+    mend: "Ask for one resource at a time, or for scopes that all of them grant.",
   },
   "audiences-several": {
     error: "invalid_target",
@@ -192,6 +229,12 @@ export const REASONS = {
     section: "RFC 6749 §5.2",
     means: "The app does not have a scope that was asked for.",
     mend: "Add the scope to the app, or ask for one that it has.",
+  },
+  "person-unknown-to-app": {
+    error: "access_denied",
+    section: "ID-JAG draft §3.1",
+    means: "The app knows people by its own ids, and has none for this person.",
+    mend: "Add the person to the app's people, with the id that the app gave them.",
   },
   "agent-unknown-to-app": {
     error: "access_denied",
@@ -279,11 +322,97 @@ export const REASONS = {
     means: "The request carries an actor token, and no actor is configured.",
     mend: "Leave actor_token out.",
   },
-  "authorization-details-unsupported": {
+  "authorization-details-malformed": {
     error: "invalid_authorization_details",
     section: "RFC 9396 §5",
-    means: "The request has authorization_details of a type that is not registered here.",
-    mend: "Ask with scope instead, or register the type.",
+    means: "The authorization_details are no JSON array of objects with a type, or go beyond the limits.",
+    mend: "Send a JSON array, each member with its type; at most 50 members and 16,384 characters.",
+  },
+  "authorization-details-unknown": {
+    error: "invalid_authorization_details",
+    section: "RFC 9396 §5",
+    means: "The authorization_details have a type that is not registered here.",
+    mend: "Ask with a registered type, or register this one.",
+  },
+  "authorization-details-differ": {
+    error: "invalid_authorization_details",
+    section: "RFC 9396 §3",
+    means: "The authorization_details do not fit the resources or scopes beside them, or go beyond the ID-JAG's.",
+    mend: "Ask for details at the resources that the request names, and no more than the ID-JAG carries.",
+  },
+  "actor-token-malformed": {
+    error: "invalid_request",
+    section: "RFC 8693 §2.1",
+    means: "actor_token and actor_token_type do not stand together, or the token can not be read.",
+    mend: "Send both, or neither.",
+  },
+  "actor-token-invalid": {
+    error: "invalid_request",
+    section: "RFC 8693 §2.2.2",
+    means: "The actor token is expired, not for this server, or not signed by a key of the actor.",
+    mend: "Make a new one, with the actor's own registered key and this server's issuer as audience.",
+  },
+
+  // --- Proof of possession --------------------------------------------------------------------------------------
+  "dpop-malformed": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §4.3",
+    means: "The DPoP proof can not be read: not one JWT with typ dpop+jwt, a public key, an id and a time.",
+    mend: "Send exactly one DPoP header, made anew for each request.",
+  },
+  "dpop-signature": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §4.3",
+    means: "The DPoP proof's signature does not verify with the key in it, or its algorithm is not allowed.",
+    mend: "Sign with the private key whose public half stands in the header, ES256, RS256, PS256 or EdDSA.",
+  },
+  "dpop-method": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §4.3",
+    means: "The DPoP proof is for another HTTP method.",
+    mend: "Make a proof for the method of this request.",
+  },
+  "dpop-url": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §4.3",
+    means: "The DPoP proof is for another URL.",
+    mend: "Make a proof for the URL of this request, as the metadata has it. Behind a proxy: configure the external URL.",
+  },
+  "dpop-time": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §11.1",
+    means: "The DPoP proof is too old or lies in the future: the client's clock is wrong, or the proof was kept.",
+    mend: "Set the client's clock, and make a new proof for each request.",
+  },
+  "dpop-replayed": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §11.1",
+    means: "The DPoP proof was used before.",
+    mend: "Make a new proof for each request.",
+  },
+  "dpop-nonce-wanted": {
+    error: "use_dpop_nonce",
+    section: "RFC 9449 §8",
+    means: "The DPoP proof carries no nonce of ours, or an old one.",
+    mend: "Make a new proof with the nonce of the DPoP-Nonce header.",
+  },
+  "dpop-token": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §4.3",
+    means: "The DPoP proof is for another access token.",
+    mend: "Make the proof with the hash (ath) of the access token that goes with it.",
+  },
+  "dpop-unavailable": {
+    error: "invalid_dpop_proof",
+    section: "RFC 9449 §5",
+    means: "A DPoP proof was sent to a server that does not take any.",
+    mend: "Leave the DPoP header out; read dpop_signing_alg_values_supported in the metadata.",
+  },
+  "certificate-malformed": {
+    error: "invalid_request",
+    section: "RFC 8705 §3",
+    means: "The client certificate can not be read.",
+    mend: "Check what the TLS listener or the proxy hands on (RFC 9440: Client-Cert).",
   },
 
   // --- The client -----------------------------------------------------------------------------------------------
@@ -334,6 +463,12 @@ export const REASONS = {
     section: "ID-JAG draft §9.1",
     means: "A client without authentication may sign people in, and nothing else.",
     mend: "Give the agent a secret or a key.",
+  },
+  "client-grant": {
+    error: "unauthorized_client",
+    section: "ID-JAG draft §8",
+    means: "The agent's own metadata document does not name token exchange, or another profile than the ID-JAG's.",
+    mend: "Add the token-exchange and jwt-bearer grants and the ID-JAG profile to the document.",
   },
   "client-assertion-malformed": {
     error: "invalid_client",
@@ -426,6 +561,18 @@ export const REASONS = {
     section: "OpenID Connect Core §3.1.3.7",
     means: "The subject token has expired, or is not yet valid.",
     mend: "Renew the ID token with the refresh token, or sign in again.",
+  },
+  "subject-token-binding": {
+    error: "invalid_grant",
+    section: "RFC 9449 §5, RFC 8705 §4",
+    means: "The refresh token is bound to a key or certificate, and the request does not prove it.",
+    mend: "Send a proof of the key that the refresh token was issued with.",
+  },
+  "subject-token-scope": {
+    error: "invalid_grant",
+    section: "ID-JAG draft §4.3.3",
+    means: "The refresh token was not issued for openid and offline_access.",
+    mend: "Sign in with scope openid offline_access.",
   },
   "sign-in-over": {
     error: "invalid_grant",
@@ -555,8 +702,21 @@ export const REASONS = {
   "id-jag-bound": {
     error: "invalid_grant",
     section: "ID-JAG draft §9.8",
-    means: "The ID-JAG is bound to a key, and the request does not prove it.",
-    mend: "Redeem with a proof of the key that the exchange was made with.",
+    means: "The ID-JAG is bound to a key or certificate, and the request does not prove it, or proves another.",
+    mend: "Redeem with a proof of the key, or with the certificate, that the exchange was made with.",
+  },
+  "id-jag-unbound": {
+    error: "invalid_grant",
+    section: "ID-JAG draft §9.8.1.2.4",
+    means: "The resource takes only bound access tokens, and neither the ID-JAG nor the request proves a key.",
+    mend: "Send a DPoP proof or a client certificate on both legs.",
+  },
+  "id-jag-sub-id": {
+    error: "invalid_grant",
+    section: "ID-JAG draft §3.2.2",
+    means:
+      "The ID-JAG's sub_id is needed here and missing, malformed, or of a SAML issuer that is not configured for its iss.",
+    mend: "Send the NameID that single sign-on would carry, or configure the SAML issuer.",
   },
   "id-jag-replayed": {
     error: "invalid_grant",
@@ -667,6 +827,14 @@ export const REASONS = {
     section: "RFC 6750 §3.1",
     means: "The access token lacks a scope that this call needs.",
     mend: "Ask for all the scopes that the challenge names.",
+  },
+
+  "access-token-proof": {
+    error: "invalid_token",
+    section: "RFC 9449 §7.1, RFC 8705 §3",
+    means:
+      "The access token is bound, and the request does not prove its key or certificate, or uses the wrong scheme.",
+    mend: "Send it as DPoP with a proof of the same key, or over the same certificate.",
   },
 
   // --- Ourselves ------------------------------------------------------------------------------------------------

@@ -64,8 +64,13 @@ describe("a token exchange request", () => {
       (body) => body.set("subject_token", "x".repeat(16_385)),
       "subject-token-malformed",
     ],
-    ["an actor token", (body) => body.set("actor_token", "x"), "actor-token-unsupported"],
-    ["authorization details", (body) => body.set("authorization_details", "[]"), "authorization-details-unsupported"],
+    ["an actor token without its type", (body) => body.set("actor_token", "x"), "actor-token-malformed"],
+    ["an actor token's type alone", (body) => body.set("actor_token_type", "x"), "actor-token-malformed"],
+    [
+      "no authorization details in the list",
+      (body) => body.set("authorization_details", "[]"),
+      "authorization-details-malformed",
+    ],
     ["a scope with a quote", (body) => body.set("scope", 'a"b'), "scope-malformed"],
     [
       "a hundred and one scopes",

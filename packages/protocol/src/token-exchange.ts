@@ -1,3 +1,4 @@
+import { type AuthorizationDetail, parseAuthorizationDetails } from "./authorization-details.ts";
 import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
@@ -17,6 +18,12 @@ export const TOKEN_TYPES = {
   refreshToken: "urn:ietf:params:oauth:token-type:refresh_token",
 } as const;
 
+/** Type of an actor token that is a JWT of the actor's own. @see RFC 8693 §3 */
+export const JWT_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt";
+
+/** What may be a subject token; whether an IdP takes it, the IdP decides. @see ID-JAG draft §4.3 */
+const SUBJECT_TOKEN_TYPES: ReadonlySet<string> = new Set(Object.values(TOKEN_TYPES));
+
 /** A token exchange request for an ID-JAG, parsed. */
 export interface TokenExchangeRequest {
   /** Issuer of the resource authorization server. */
@@ -24,16 +31,20 @@ export interface TokenExchangeRequest {
   readonly resource: readonly string[];
   /** `undefined` when the request names none. */
   readonly scope: readonly string[] | undefined;
+  /** `undefined` when the request names none. @see RFC 9396 */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
   readonly subjectToken: string;
   readonly subjectTokenType: string;
+  /** Who acts, where that is another than the client. @see RFC 8693 §2.1 */
+  readonly actor?: { readonly token: string; readonly type: string };
 }
 
 /**
  * Parses a token exchange request for an ID-JAG.
  *
  * @returns the request; refused: `parameter-missing`, `requested-token-type-unsupported`,
- * `subject-token-type-unsupported`, `audiences-several`, `actor-token-unsupported`,
- * `authorization-details-unsupported`, `scope-malformed`, `resource-malformed`, `subject-token-malformed`.
+ * `subject-token-type-unsupported`, `audiences-several`, `actor-token-malformed`,
+ * `authorization-details-malformed`, `scope-malformed`, `resource-malformed`, `subject-token-malformed`.
  * @see ID-JAG draft §4.3, RFC 8693 §2.1
  */
 export function parseTokenExchangeRequest(form: Form): Result<TokenExchangeRequest> {
@@ -44,13 +55,42 @@ export function parseTokenExchangeRequest(form: Form): Result<TokenExchangeReque
   if (!audience.ok) return audience;
   const subject = parseSubjectToken(form);
   if (!subject.ok) return subject;
-  if (form.get("actor_token") ?? form.get("actor_token_type")) return refuse("actor-token-unsupported");
-  if (form.get("authorization_details")) return refuse("authorization-details-unsupported");
+  const actor = parseActorToken(form);
+  if (!actor.ok) return actor;
+  const details = authorizationDetailsOf(form);
+  if (!details.ok) return details;
   const resource = resourcesOf(form);
   if (!resource.ok) return resource;
   const scope = scopeOf(form);
   if (!scope.ok) return scope;
-  return ok({ audience: audience.value, resource: resource.value, scope: scope.value, ...subject.value });
+  return ok({
+    audience: audience.value,
+    resource: resource.value,
+    scope: scope.value,
+    ...(details.value === undefined ? {} : { authorizationDetails: details.value }),
+    ...subject.value,
+    ...(actor.value === undefined ? {} : { actor: actor.value }),
+  });
+}
+
+/**
+ * The authorization details of a request, if it names any.
+ *
+ * @returns the details, or `undefined`; refused: `authorization-details-malformed`.
+ * @see RFC 9396 §5
+ */
+export function authorizationDetailsOf(form: Form): Result<readonly AuthorizationDetail[] | undefined> {
+  const text = form.get("authorization_details");
+  return text === undefined ? ok(undefined) : parseAuthorizationDetails(text);
+}
+
+/** RFC 8693 §2.1: the type stands with the token, and only with it. */
+function parseActorToken(form: Form): Result<TokenExchangeRequest["actor"]> {
+  const [token, type] = [form.get("actor_token"), form.get("actor_token_type")];
+  if (token === undefined && type === undefined) return ok(undefined);
+  if (token === undefined || type === undefined || token.length > MAX_TOKEN_LENGTH)
+    return refuse("actor-token-malformed");
+  return ok({ token, type });
 }
 
 function parseAudience(form: Form): Result<string> {
@@ -65,7 +105,7 @@ function parseSubjectToken(form: Form): Result<{ subjectToken: string; subjectTo
   if (subjectToken === undefined) return refuse("parameter-missing", "subject_token");
   const subjectTokenType = form.get("subject_token_type");
   if (subjectTokenType === undefined) return refuse("parameter-missing", "subject_token_type");
-  if (subjectTokenType !== TOKEN_TYPES.idToken) return refuse("subject-token-type-unsupported");
+  if (!SUBJECT_TOKEN_TYPES.has(subjectTokenType)) return refuse("subject-token-type-unsupported");
   if (subjectToken.length > MAX_TOKEN_LENGTH) return refuse("subject-token-malformed", "too long");
   return ok({ subjectToken, subjectTokenType });
 }
@@ -77,9 +117,11 @@ export interface TokenExchangeParameters {
   readonly resource?: string | readonly string[];
   /** Scope tokens divided by spaces. */
   readonly scope?: string;
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
   readonly subjectToken: string;
   /** By default an ID token. */
   readonly subjectTokenType?: string;
+  readonly actor?: { readonly token: string; readonly type: string };
 }
 
 /**
@@ -96,6 +138,12 @@ export function buildTokenExchangeRequest(parameters: TokenExchangeParameters): 
   });
   for (const resource of [parameters.resource ?? []].flat()) form.append("resource", resource);
   if (parameters.scope) form.set("scope", parameters.scope);
+  const { authorizationDetails: details, actor } = parameters;
+  if (details) form.set("authorization_details", JSON.stringify(details));
+  if (actor) {
+    form.set("actor_token", actor.token);
+    form.set("actor_token_type", actor.type);
+  }
   return form;
 }
 
@@ -109,6 +157,7 @@ export interface TokenExchangeAnswer {
   readonly expires_in: number;
   readonly scope?: string;
   readonly resource?: string | readonly string[];
+  readonly authorization_details?: readonly AuthorizationDetail[];
 }
 
 /** Builds the answer. The granted scope and resource stand in it, whatever was asked. @see ID-JAG draft §4.3.4 */
@@ -116,7 +165,9 @@ export function buildTokenExchangeAnswer(granted: {
   readonly idJag: string;
   readonly expiresIn: number;
   readonly scope: readonly string[];
-  readonly resource?: string;
+  /** One as a string, several as a list. */
+  readonly resource?: string | readonly string[];
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
 }): TokenExchangeAnswer {
   return {
     issued_token_type: ID_JAG_TOKEN_TYPE,
@@ -126,6 +177,7 @@ export function buildTokenExchangeAnswer(granted: {
     // RFC 6749 §3.3: a scope has at least one token.
     ...(granted.scope.length === 0 ? {} : { scope: granted.scope.join(" ") }),
     ...(granted.resource === undefined ? {} : { resource: granted.resource }),
+    ...(granted.authorizationDetails === undefined ? {} : { authorization_details: granted.authorizationDetails }),
   };
 }
 
