@@ -24,6 +24,8 @@ export interface TokenExchangeOptions<Client, Subject> extends Issuer<Client, Su
 export interface RequestContext {
   /** The address that the request came from. */
   readonly source?: string;
+  /** The client's certificate in DER: shown to a TLS listener that has validated it, or handed on by a trusted proxy. */
+  readonly certificate?: Uint8Array;
 }
 
 /** Answers requests to the token endpoint that are token exchanges. */
@@ -44,7 +46,7 @@ export function tokenExchangeHandler<Client, Subject>(
     const id = newId();
     const time = Math.floor(now());
     const authorization = request.headers.get("authorization");
-    const { source } = context;
+    const { source, certificate } = context;
     const form = await readExchangeForm(request);
     if (!form.ok) {
       const { refusal } = form;
@@ -54,9 +56,13 @@ export function tokenExchangeHandler<Client, Subject>(
         .catch((error: unknown) => options.onFault?.(error, id));
       return refusalResponse(refusal, id, authorization);
     }
-    const input = { id, now: time, authorization, form: form.value, source };
-    const answer = await exchange(input, options);
-    return answer.ok ? json(200, answer.value) : refusalResponse(answer.refusal, id, authorization);
+    const proofs = { dpop: request.headers.get("dpop"), ...(certificate === undefined ? {} : { certificate }) };
+    const answer = await exchange({ id, now: time, authorization, form: form.value, source, ...proofs }, options);
+    const response = answer.ok ? json(200, answer.value) : refusalResponse(answer.refusal, id, authorization);
+    // RFC 9449 §8.2: whoever uses DPoP has the next nonce with each answer.
+    const nonces = proofs.dpop === null ? undefined : options.dpop?.nonces;
+    if (nonces !== undefined) response.headers.set("dpop-nonce", await nonces.current(time));
+    return response;
   };
 }
 

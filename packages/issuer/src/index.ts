@@ -1,4 +1,5 @@
 export { type ExchangeInput, exchange, type Issuer } from "./exchange/exchange.ts";
+export type { ProofOptions } from "./exchange/proof.ts";
 export {
   type RequestContext,
   type TokenExchangeHandler,
@@ -6,6 +7,7 @@ export {
   tokenExchangeHandler,
 } from "./handler.ts";
 export type {
+  Actor,
   AuthenticationRequest,
   DecisionBasis,
   DecisionReason,

@@ -1,4 +1,6 @@
 import type { Form, Refusal, Result } from "@credence/protocol";
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
+import type { Confirmation } from "@credence/protocol/dpop";
 import type { IdJagClaims } from "@credence/protocol/id-jag";
 import type { ReasonId } from "@credence/protocol/reasons";
 
@@ -8,7 +10,8 @@ import type { ReasonId } from "@credence/protocol/reasons";
  */
 export interface IssuerPorts<Client, Subject> {
   /**
-   * Authenticates the client of a request, whatever its method. A public client is refused here.
+   * Authenticates the client of a request, whatever its method. A public client is refused here, unless it is one of those
+   * that may go without authentication and `binding` says that the request proves a key.
    * @returns the client, or the refusal. Rejects when the answer can not be had: nothing is issued.
    */
   authenticate(request: AuthenticationRequest): Promise<Result<Client>>;
@@ -18,6 +21,13 @@ export interface IssuerPorts<Client, Subject> {
    * @returns the subject, or the refusal.
    */
   verifySubject(request: SubjectRequest<Client>): Promise<Result<Subject>>;
+
+  /**
+   * Verifies an actor token. Without this port a request that carries one is refused: `actor-token-unsupported`.
+   * @returns the actor, or the refusal.
+   * @see RFC 8693 §2.1, §4.1
+   */
+  verifyActor?(request: SubjectRequest<Client>): Promise<Result<Actor>>;
 
   /** Decides by the organization's policy. */
   decide(question: Question<Client, Subject>): Promise<IssuerDecision>;
@@ -37,8 +47,18 @@ export interface IssuerPorts<Client, Subject> {
 export interface AuthenticationRequest {
   readonly authorization: string | null;
   readonly form: Form;
+  /** What the request proves possession of. */
+  readonly binding?: Confirmation;
   /** Seconds since the epoch. */
   readonly now: number;
+}
+
+/** Who acts, where that is another than the client. */
+export interface Actor {
+  /** The IdP's own id of the actor: for policy and the record. */
+  readonly id: string;
+  /** The `act` claim that stands for them. @see RFC 8693 §4.1 */
+  readonly act: Readonly<Record<string, unknown>>;
 }
 
 /** A subject token to verify. */
@@ -47,6 +67,8 @@ export interface SubjectRequest<Client> {
   /** A token type URN. @see RFC 8693 §3 */
   readonly type: string;
   readonly client: Client;
+  /** What the request proves possession of: a token that is bound must be bound to this. */
+  readonly binding?: Confirmation;
   /** Seconds since the epoch. */
   readonly now: number;
 }
@@ -61,6 +83,11 @@ export interface Question<Client, Subject> {
   readonly resource: readonly string[];
   /** `undefined` when the request names none. */
   readonly scope: readonly string[] | undefined;
+  /** `undefined` when the request names none. */
+  readonly authorizationDetails: readonly AuthorizationDetail[] | undefined;
+  /** What the request proves possession of: the ID-JAG is bound to it. */
+  readonly binding: Confirmation | undefined;
+  readonly actor: Actor | undefined;
   /** Seconds since the epoch. */
   readonly now: number;
 }
@@ -104,12 +131,20 @@ export interface Permit {
     /** The person as the app sees them from this IdP: `sub`. */
     readonly sub: string;
   };
-  readonly resource?: string;
+  /** One as a string, several as a list. */
+  readonly resource?: string | readonly string[];
   readonly scope: readonly string[];
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
+  /** Whether `act` of the actor stands in the ID-JAG; a request that names one is otherwise refused. */
+  readonly actor?: Actor;
+  /** Whether an ID-JAG is bound to the certificate of its request; to the key of a DPoP proof it always is. */
+  readonly bindCertificate?: boolean;
   /** Seconds. */
   readonly lifetime: number;
   /** Further claims: `auth_time`, `acr`, `amr`, `email`, `tenant` … */
-  readonly claims: Partial<Omit<IdJagClaims, "iss" | "sub" | "aud" | "client_id" | "jti" | "iat" | "exp">>;
+  readonly claims: Partial<
+    Omit<IdJagClaims, "iss" | "sub" | "aud" | "client_id" | "jti" | "iat" | "exp" | "cnf" | "act">
+  >;
 }
 
 /** One token exchange, as it goes on record. Members are known as far as the exchange came. */
@@ -128,7 +163,11 @@ export interface ExchangeEvent<Client, Subject> extends DecisionBasis {
     readonly audience: string;
     readonly resource: readonly string[];
     readonly scope: readonly string[] | undefined;
+    readonly authorizationDetails: readonly AuthorizationDetail[] | undefined;
   };
+  /** What the ID-JAG is bound to. */
+  readonly binding?: Confirmation;
+  readonly actor?: Actor;
   readonly granted?: Permit;
   /** Of everything but a permit. */
   readonly refusal?: Refusal;

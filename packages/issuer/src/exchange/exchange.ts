@@ -1,4 +1,5 @@
 import { type Form, ok, type Refusal, type Result, refuse } from "@credence/protocol";
+import type { Confirmation } from "@credence/protocol/dpop";
 import { ID_JAG_TYP, type IdJagClaims } from "@credence/protocol/id-jag";
 import type { RefusalReason } from "@credence/protocol/reasons";
 import {
@@ -7,19 +8,30 @@ import {
   type TokenExchangeAnswer,
   type TokenExchangeRequest,
 } from "@credence/protocol/token-exchange";
-import type { DecisionBasis, DecisionReason, ExchangeEvent, IssuerDecision, IssuerPorts, Permit } from "../ports.ts";
+import type {
+  Actor,
+  DecisionBasis,
+  DecisionReason,
+  ExchangeEvent,
+  IssuerDecision,
+  IssuerPorts,
+  Permit,
+} from "../ports.ts";
+import { type ProofOptions, type ProofsPresented, provenBinding } from "./proof.ts";
 
 /** Who issues, and through which ports. */
 export interface Issuer<Client, Subject> {
   /** Issuer identifier: `iss` of every ID-JAG. */
   readonly issuer: string;
   readonly ports: IssuerPorts<Client, Subject>;
+  /** Takes DPoP proofs; without it a request that carries one is refused. */
+  readonly dpop?: ProofOptions;
   /** Told of every failure of a port, with the decision id: for the operator's log. */
   readonly onFault?: (error: unknown, id: string) => void;
 }
 
 /** A token exchange request as it came: its form, and what surrounds it. */
-export interface ExchangeInput {
+export interface ExchangeInput extends ProofsPresented {
   /** Becomes the decision's id, the grant's id and the ID-JAG's `jti`. */
   readonly id: string;
   /** Seconds since the epoch, whole. */
@@ -67,10 +79,16 @@ async function run<Client, Subject>(
 ): Promise<Result<TokenExchangeAnswer>> {
   const { id, now, authorization, form } = input;
   const { ports } = issuer;
+  const down = "store-unavailable";
 
-  const client = await attempt("store-unavailable", id, issuer, () => ports.authenticate({ authorization, form, now }));
+  const proven = await attempt(down, id, issuer, () => provenBinding(input, issuer.dpop, now));
+  // Who authenticates is on record even where the proof is not good.
+  const binding = proven.ok ? proven.value : undefined;
+  const asking = { authorization, form, now, ...(binding === undefined ? {} : { binding }) };
+  const client = await attempt(down, id, issuer, () => ports.authenticate(asking));
   if (!client.ok) return client;
   trace.client = client.value;
+  if (!proven.ok) return proven;
 
   const parsed = parseTokenExchangeRequest(form);
   if (!parsed.ok) return parsed;
@@ -78,15 +96,25 @@ async function run<Client, Subject>(
   trace.asked = asked(request);
 
   const { subjectToken: token, subjectTokenType: type } = request;
-  const subject = await attempt("store-unavailable", id, issuer, () =>
-    ports.verifySubject({ token, type, client: client.value, now }),
-  );
+  const from = { client: client.value, now, ...(binding === undefined ? {} : { binding }) };
+  const subject = await attempt(down, id, issuer, () => ports.verifySubject({ token, type, ...from }));
   if (!subject.ok) return subject;
   trace.subject = subject.value;
 
-  const decision = await attempt("store-unavailable", id, issuer, async () =>
-    ok(await ports.decide({ id, client: client.value, subject: subject.value, ...asked(request), now })),
-  );
+  const actor = await attempt(down, id, issuer, () => verifyActor(request.actor, from, ports));
+  if (!actor.ok) return actor;
+  if (actor.value !== undefined) trace.actor = actor.value;
+
+  const question = {
+    id,
+    client: client.value,
+    subject: subject.value,
+    ...asked(request),
+    binding,
+    actor: actor.value,
+    now,
+  };
+  const decision = await attempt(down, id, issuer, async () => ok(await ports.decide(question)));
   if (!decision.ok) return decision;
   Object.assign(trace, basisOf(decision.value));
   if (decision.value.effect !== "permit") {
@@ -95,11 +123,16 @@ async function run<Client, Subject>(
   }
 
   const permit = permitOf(decision.value);
+  // An actor that the decision passed over would act unseen.
+  if (actor.value !== undefined && permit.actor === undefined) return refuse("actor-not-covered");
+  const bound = boundTo(binding, permit);
+  const claims = claimsOf(issuer.issuer, id, now, permit, bound);
   const idJag = await attempt("signer-unavailable", id, issuer, async () =>
-    ok(await ports.sign({ typ: ID_JAG_TYP }, claimsOf(issuer.issuer, id, now, permit))),
+    ok(await ports.sign({ typ: ID_JAG_TYP }, claims)),
   );
   if (!idJag.ok) return idJag;
   trace.granted = permit;
+  if (bound !== undefined) trace.binding = bound;
   trace.outcome = "permitted";
   return ok(
     buildTokenExchangeAnswer({
@@ -107,12 +140,29 @@ async function run<Client, Subject>(
       expiresIn: permit.lifetime,
       scope: permit.scope,
       ...(permit.resource === undefined ? {} : { resource: permit.resource }),
+      ...(permit.authorizationDetails === undefined ? {} : { authorizationDetails: permit.authorizationDetails }),
     }),
   );
 }
 
+/** What nobody checks must not look as if it counted: without the port, an actor is refused. @see RFC 8693 §2.1 */
+async function verifyActor<Client, Subject>(
+  actor: TokenExchangeRequest["actor"],
+  from: { readonly client: Client; readonly now: number; readonly binding?: Confirmation },
+  ports: IssuerPorts<Client, Subject>,
+): Promise<Result<Actor | undefined>> {
+  if (actor === undefined) return ok(undefined);
+  return ports.verifyActor ? ports.verifyActor({ ...actor, ...from }) : refuse("actor-token-unsupported");
+}
+
+/** A proven DPoP key always binds; a certificate where the decision says so. @see ID-JAG draft §9.8.1.1, §9.8.2.1 */
+function boundTo(binding: Confirmation | undefined, permit: Permit): Confirmation | undefined {
+  return binding?.jkt !== undefined || permit.bindCertificate === true ? binding : undefined;
+}
+
 function asked(request: TokenExchangeRequest): NonNullable<ExchangeEvent<unknown, unknown>["asked"]> {
-  return { audience: request.audience, resource: request.resource, scope: request.scope };
+  const { audience, resource, scope, authorizationDetails } = request;
+  return { audience, resource, scope, authorizationDetails };
 }
 
 /** A refusal as a reason of its own, for the record of what never came to a decision. */
@@ -129,8 +179,19 @@ function basisOf({ reasons, connections, nearMisses, appId }: DecisionBasis): De
   };
 }
 
-function permitOf({ app, resource, scope, lifetime, claims }: Permit): Permit {
-  return { app, scope, lifetime, claims, ...(resource === undefined ? {} : { resource }) };
+/** The decision's permit alone: no reason of it leaves with the answer. */
+function permitOf(decision: Permit): Permit {
+  const { app, resource, scope, authorizationDetails, actor, bindCertificate, lifetime, claims } = decision;
+  return {
+    app,
+    scope,
+    lifetime,
+    claims,
+    ...(resource === undefined ? {} : { resource }),
+    ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
+    ...(actor === undefined ? {} : { actor }),
+    ...(bindCertificate === undefined ? {} : { bindCertificate }),
+  };
 }
 
 /** RFC 9470 §3: the client learns how old a sign-in may be, or how strong it must be. */
@@ -149,7 +210,8 @@ function claimsOf(
   iss: string,
   jti: string,
   now: number,
-  { app, resource, scope, lifetime, claims }: Permit,
+  { app, resource, scope, authorizationDetails, actor, lifetime, claims }: Permit,
+  cnf: Confirmation | undefined,
 ): IdJagClaims {
   return {
     ...claims,
@@ -162,6 +224,9 @@ function claimsOf(
     exp: now + lifetime,
     ...(resource === undefined ? {} : { resource }),
     ...(scope.length === 0 ? {} : { scope: scope.join(" ") }),
+    ...(authorizationDetails === undefined ? {} : { authorization_details: authorizationDetails }),
+    ...(actor === undefined ? {} : { act: actor.act }),
+    ...(cnf === undefined ? {} : { cnf }),
   };
 }
 
