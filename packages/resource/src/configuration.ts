@@ -69,6 +69,8 @@ function checkClients<A extends Account>({ clients }: ResourceServerOptions<A>):
 
 function checkAccessToken<A extends Account>({ accessToken, signingKey, publicKeys }: ResourceServerOptions<A>): void {
   const { issue, check, lifetime = 300 } = accessToken ?? {};
+  if (accessToken?.format === "opaque" && issue !== undefined)
+    throw wrong("accessToken.format and .issue exclude each other");
   if ((issue === undefined) !== (check === undefined)) throw wrong("accessToken.issue and .check go together");
   if (!Number.isInteger(lifetime) || lifetime < 1) throw wrong("accessToken.lifetime is not a number of whole seconds");
   const { kid } = signingKey;

@@ -16,16 +16,20 @@ export {
   signAccessToken,
 } from "./access-token/access-token.ts";
 export { type AccessTokenClaims, type Root, rootOf, scopesOf } from "./access-token/claims.ts";
+export type { RequestContext } from "./context.ts";
 export { tokenEndpoint } from "./endpoints/token.ts";
 export { issuerKeys } from "./issuer-keys/issuer-keys.ts";
 export type {
   AccessTokenOptions,
+  AuthorizationDetailType,
   LivenessInput,
+  Narrowed,
   NarrowInput,
   ResourceDefinition,
   ResourceServerOptions,
 } from "./options.ts";
-export { type CheckedToken, type CheckPorts, type TokenChecker, tokenChecker } from "./protect/check.ts";
+export { type CheckedToken, type CheckPorts, type Needs, type TokenChecker, tokenChecker } from "./protect/check.ts";
+export type { PossessionPorts, PresentedToken } from "./protect/possession.ts";
 export { authorize, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
 export type { Facts, ReceiverEvent, Recorder } from "./record.ts";
 export type { Client, ClientAuthentication, ClientPorts } from "./redeem/client.ts";
@@ -38,7 +42,10 @@ export {
   trustFinder,
 } from "./redeem/customers.ts";
 export type { Resources } from "./redeem/offer.ts";
-export { type Receiver, type Redeemed, type Redemption, redeem } from "./redeem/redeem.ts";
+export { type Grant, grantFor, type Receiver, type Redeemed, type Redemption, redeem } from "./redeem/redeem.ts";
+export type { SamlNameId } from "./redeem/sub-id.ts";
 export type { Account, AccountPorts, SubjectHints, SubjectKey } from "./redeem/subject.ts";
 export { memoryReplayStore, type ReplayStore } from "./replay.ts";
-export { createResourceServer, type ProtectOptions, type ResourceServer } from "./server.ts";
+export type { Revocation } from "./revocation.ts";
+export { createResourceServer, type PresentedWith, type ProtectOptions, type ResourceServer } from "./server.ts";
+export { memoryStore, type ResourceStore } from "./store.ts";

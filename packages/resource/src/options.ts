@@ -1,10 +1,11 @@
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import type { PrivateJwk, PublicJwk, Signer } from "@credence/protocol/jws";
 import type { AccessTokenClaims, Root } from "./access-token/claims.ts";
 import type { ReceiverEvent } from "./record.ts";
 import type { Client } from "./redeem/client.ts";
 import type { Customers } from "./redeem/customers.ts";
 import type { Account, AccountPorts } from "./redeem/subject.ts";
-import type { ReplayStore } from "./replay.ts";
+import type { ResourceStore } from "./store.ts";
 
 /** A protected resource: an API or MCP server that access tokens are issued for. */
 export interface ResourceDefinition {
@@ -12,8 +13,27 @@ export interface ResourceDefinition {
   readonly scopes: Readonly<Record<string, string>>;
   /** What is granted when an ID-JAG names no scope; nothing by default. */
   readonly defaultScopes?: readonly string[];
+  /** Types of authorization details that mean something here. @see RFC 9396 §2 */
+  readonly authorizationDetailsTypes?: Readonly<Record<string, AuthorizationDetailType>>;
+  /** Whether access tokens of this resource must be bound to a DPoP key or certificate; `false` by default. */
+  readonly requireBound?: boolean;
   /** Name for people, in the resource's metadata. */
   readonly name?: string;
+}
+
+/** A type of authorization details. */
+export interface AuthorizationDetailType {
+  /** What it allows, for people to read. */
+  readonly description?: string;
+  /** Whether a detail of this type is well-formed; what throws refuses. By default every one is. */
+  readonly check?: (detail: AuthorizationDetail) => boolean;
+}
+
+/** What local policy leaves of a grant. */
+export interface Narrowed {
+  readonly scope: readonly string[];
+  /** All that were left so far where this is absent. */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
 }
 
 /** What local policy sees before it narrows a grant. */
@@ -25,6 +45,7 @@ export interface NarrowInput<A extends Account = Account> {
   readonly resource: string;
   /** What is left so far: asked for, in the ID-JAG, known to the resource, allowed to the client. */
   readonly scope: readonly string[];
+  readonly authorizationDetails: readonly AuthorizationDetail[];
 }
 
 /** A grant whose liveness is asked for. */
@@ -38,6 +59,11 @@ export interface LivenessInput {
 export interface AccessTokenOptions {
   /** Seconds that an access token lives; 300 by default. */
   readonly lifetime?: number;
+  /**
+   * `jwt` (RFC 9068, the default), or `opaque`: random text that `store` knows the claims of, so that nobody reads them and
+   * one token can be revoked by itself.
+   */
+  readonly format?: "jwt" | "opaque";
   /**
    * The app's own format, in place of RFC 9068 `at+jwt`: makes a token that stands for these claims. `check` goes with it.
    */
@@ -61,8 +87,8 @@ export interface ResourceServerOptions<A extends Account = Account> extends Acco
   readonly customers: Customers;
   /** The OAuth clients: a list, or a look-up in the app's own database. */
   readonly clients: readonly Client[] | ((clientId: string) => Promise<Client | undefined>);
-  /** Local policy: returns what is granted of `scope`. It can not add to it. By default all of it is. */
-  readonly narrow?: (input: NarrowInput<A>) => readonly string[] | Promise<readonly string[]>;
+  /** Local policy: the scopes, or scopes and details, that are granted. It can not add any. By default all are. */
+  readonly narrow?: (input: NarrowInput<A>) => readonly string[] | Narrowed | Promise<readonly string[] | Narrowed>;
   /**
    * Whether a grant still counts, asked at redemption and at every check of an access token. By default it does, until
    * the token expires.
@@ -73,8 +99,13 @@ export interface ResourceServerOptions<A extends Account = Account> extends Acco
   /** Further public keys to publish and accept (key rotation); with a `Signer`, its public key must be among them. */
   readonly publicKeys?: readonly PublicJwk[];
   readonly accessToken?: AccessTokenOptions;
-  /** Single use; by default in memory, which holds within one process only. */
-  readonly store?: ReplayStore;
+  /** Single use, revocations, opaque tokens; by default in memory, which holds within one process only. */
+  readonly store?: ResourceStore;
+  /** DPoP proofs are always checked. @see RFC 9449 */
+  readonly dpop?: {
+    /** At least 32 bytes, the same for every process: with it, proofs at the token endpoint must carry a nonce of ours. */
+    readonly nonceSecret?: Uint8Array;
+  };
   /**
    * Takes every outcome of a redemption, and every refusal of a presented access token, with the exact reason. Nothing
    * is issued before it has resolved.

@@ -32,6 +32,8 @@ export interface ReceiverEvent {
   readonly asked?: readonly string[];
   /** Scopes of the access token. */
   readonly granted?: readonly string[];
+  /** What the access token is bound to; absent for a bearer token. */
+  readonly binding?: "dpop" | "certificate";
   /** Id of the access token. */
   readonly accessToken?: string;
 }

@@ -1,4 +1,6 @@
 import { asObject } from "@credence/protocol";
+import { type AuthorizationDetail, readAuthorizationDetails } from "@credence/protocol/authorization-details";
+import { type Confirmation, parseConfirmation } from "@credence/protocol/dpop";
 import type { IdJagClaims } from "@credence/protocol/id-jag";
 
 /**
@@ -37,6 +39,14 @@ export interface AccessTokenClaims {
   /** Id of the customer whose IdP vouched. */
   readonly customer: string;
   readonly root: Root;
+  /** What the token is bound to; absent for a bearer token. @see RFC 7800 §3.1 */
+  readonly cnf?: Confirmation;
+  /** @see RFC 9396 §9.1 */
+  readonly authorization_details?: readonly AuthorizationDetail[];
+  /** How the person authenticated at their IdP. @see RFC 9470 §6.1 */
+  readonly acr?: string;
+  /** Who acts, where the IdP said so: for the record, never who the token is for. @see RFC 8693 §4.1 */
+  readonly act?: Readonly<Record<string, unknown>>;
 }
 
 /** The root of the grant that an ID-JAG makes. */
@@ -66,6 +76,11 @@ export function parseAccessTokenClaims(payload: Readonly<Record<string, unknown>
   if (!root || !["iss", "jti", "sub"].every((name) => isText(root[name])) || !isTime(root.iat)) return "root";
   if (root.tenant !== undefined && !isText(root.tenant)) return "root";
   if (root.auth_time !== undefined && !isTime(root.auth_time)) return "root";
+  if (payload.cnf !== undefined && !parseConfirmation(payload.cnf)) return "cnf";
+  const { authorization_details: details, acr, act } = payload;
+  if (details !== undefined && !readAuthorizationDetails(details).ok) return "authorization_details";
+  if (acr !== undefined && !isText(acr)) return "acr";
+  if (act !== undefined && !asObject(act)) return "act";
   // Every member that the type names was checked above.
   return payload as unknown as AccessTokenClaims;
 }

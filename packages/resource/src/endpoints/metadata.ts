@@ -9,9 +9,17 @@ export function endpointsOf(issuer: string): {
   readonly token: string;
   readonly jwks: string;
   readonly authorize: string;
+  readonly introspection: string;
+  readonly revocation: string;
 } {
   const base = issuer.replace(/\/$/, "");
-  return { token: `${base}/token`, jwks: `${base}/jwks`, authorize: `${base}/authorize` };
+  return {
+    token: `${base}/token`,
+    jwks: `${base}/jwks`,
+    authorize: `${base}/authorize`,
+    introspection: `${base}/introspect`,
+    revocation: `${base}/revoke`,
+  };
 }
 
 /**
@@ -20,7 +28,8 @@ export function endpointsOf(issuer: string): {
  * @see RFC 8414 §2, ID-JAG draft §7.2
  */
 export function authorizationServerDocument(issuer: string, resources: Resources): object {
-  const { token, jwks, authorize } = endpointsOf(issuer);
+  const { token, jwks, authorize, introspection, revocation } = endpointsOf(issuer);
+  const types = [...new Set([...resources.values()].flatMap(typesOf))];
   return {
     issuer,
     token_endpoint: token,
@@ -31,10 +40,23 @@ export function authorizationServerDocument(issuer: string, resources: Resources
     code_challenge_methods_supported: ["S256"],
     grant_types_supported: [JWT_BEARER_GRANT],
     authorization_grant_profiles_supported: [ID_JAG_GRANT_PROFILE],
-    token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: JWS_ALGORITHMS,
+    introspection_endpoint: introspection,
+    introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint: revocation,
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    dpop_signing_alg_values_supported: JWS_ALGORITHMS,
+    tls_client_certificate_bound_access_tokens: true,
+    ...(types.length === 0 ? {} : { authorization_details_types_supported: types }),
     scopes_supported: [...new Set([...resources.values()].flatMap(({ scopes }) => Object.keys(scopes)))],
   };
+}
+
+const AUTH_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+
+function typesOf({ authorizationDetailsTypes = {} }: ResourceDefinition): readonly string[] {
+  return Object.keys(authorizationDetailsTypes);
 }
 
 /**
@@ -45,8 +67,12 @@ export function protectedResourceDocument(issuer: string, resource: string, defi
   return {
     resource,
     authorization_servers: [issuer],
-    scopes_supported: Object.keys(definition.scopes),
+    // RFC 9728 §3.2: what has no members is left out.
+    ...(Object.keys(definition.scopes).length === 0 ? {} : { scopes_supported: Object.keys(definition.scopes) }),
     bearer_methods_supported: ["header"],
+    dpop_signing_alg_values_supported: JWS_ALGORITHMS,
+    ...(definition.requireBound ? { dpop_bound_access_tokens_required: true } : {}),
+    ...(typesOf(definition).length === 0 ? {} : { authorization_details_types_supported: typesOf(definition) }),
     ...(definition.name === undefined ? {} : { resource_name: definition.name }),
   };
 }

@@ -1,28 +1,39 @@
+import { type Refusal, randomId } from "@credence/protocol";
 import type { JwkSet } from "@credence/protocol/jws";
 import { authorizationServerMetadataUrls, protectedResourceMetadataUrls } from "@credence/protocol/metadata";
+import type { RequestContext } from "../context.ts";
 import type { Recorder } from "../record.ts";
 import type { Receiver } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
 import { authorizePage } from "./authorize.ts";
+import { introspect, revokeToken, type TokenPorts, tokenServiceEndpoint } from "./introspection.ts";
 import { authorizationServerDocument, endpointsOf, protectedResourceDocument } from "./metadata.ts";
-import { tokenEndpoint } from "./token.ts";
+import { refusalAnswer, tokenEndpoint } from "./token.ts";
 
-type Endpoint = (request: Request) => Response | Promise<Response>;
+type Endpoint = (request: Request, context: RequestContext) => Response | Promise<Response>;
 
 /** Answers a request to one of our endpoints; `undefined` for any other. */
-export type Router = (request: Request) => Promise<Response | undefined>;
+export type Router = (request: Request, context?: RequestContext) => Promise<Response | undefined>;
 
 /**
  * Routes by path alone: behind a proxy, the host of a request is not the one that clients see.
  *
  * @param jwks - The public keys.
  */
-export function router<A extends Account>(receiver: Receiver<A>, jwks: JwkSet, record: Recorder): Router {
+export function router<A extends Account>(
+  receiver: Receiver<A>,
+  jwks: JwkSet,
+  record: Recorder,
+  tokens: TokenPorts,
+): Router {
   const { issuer, resources } = receiver;
-  const { token, jwks: jwksUri, authorize } = endpointsOf(issuer);
+  const { token, jwks: jwksUri, authorize, introspection, revocation } = endpointsOf(issuer);
+  const refused = (request: Request, refusal: Refusal) => refusalAnswer(request, refusal, randomId(), issuer);
   const [metadata = ""] = authorizationServerMetadataUrls(issuer);
   const endpoints = new Map<string, Endpoint>([
-    [pathOf(token), (request) => tokenEndpoint(request, receiver, record)],
+    [pathOf(token), (request, context) => tokenEndpoint(request, receiver, record, context)],
+    [pathOf(introspection), tokenServiceEndpoint((request) => introspect(request, tokens), refused)],
+    [pathOf(revocation), tokenServiceEndpoint((request) => revokeToken(request, tokens), refused)],
     [pathOf(jwksUri), documentEndpoint(jwks)],
     [pathOf(authorize), authorizePage],
     [pathOf(metadata), documentEndpoint(authorizationServerDocument(issuer, resources))],
@@ -31,7 +42,7 @@ export function router<A extends Account>(receiver: Receiver<A>, jwks: JwkSet, r
     const url = resourceMetadataUrl(resource);
     endpoints.set(pathOf(url), documentEndpoint(protectedResourceDocument(issuer, resource, definition)));
   }
-  return async (request) => endpoints.get(pathOf(request.url))?.(request);
+  return async (request, context = {}) => endpoints.get(pathOf(request.url))?.(request, context);
 }
 
 /** Where a resource's metadata is: path-inserted. @see RFC 9728 §3.1 */

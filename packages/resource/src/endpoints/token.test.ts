@@ -52,7 +52,7 @@ describe("a request that is not one", () => {
       "authorization_details",
       `${grant}&assertion=x&authorization_details=%5B%5D`,
       "invalid_authorization_details",
-      "authorization-details-unsupported",
+      "authorization-details-malformed",
     ],
     ["an oversized assertion", `${grant}&assertion=${"x".repeat(16_385)}`, "invalid_grant", "id-jag-malformed"],
   ])("%s", async (_, body, error, reason) => {

@@ -1,6 +1,7 @@
 import { errorAnswer, type Refusal, randomId } from "@credence/protocol";
 import { buildChallenge } from "@credence/protocol/metadata";
 import { ERRORS } from "@credence/protocol/reasons";
+import type { RequestContext } from "../context.ts";
 import type { Facts, ReceiverEvent, Recorder } from "../record.ts";
 import { type Receiver, type Redeemed, redeem } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
@@ -17,10 +18,11 @@ export async function tokenEndpoint<A extends Account>(
   request: Request,
   receiver: Receiver<A>,
   record: Recorder,
+  context: RequestContext = {},
 ): Promise<Response> {
   const decisionId = randomId();
   const time = receiver.now();
-  const { outcome, facts } = await redeem(request, receiver);
+  const { outcome, facts } = await redeem(request, receiver, context);
   const refusal = outcome.ok ? undefined : outcome.refusal;
   try {
     await record(eventOf(decisionId, time, facts, refusal));
@@ -28,7 +30,13 @@ export async function tokenEndpoint<A extends Account>(
     // The record is what the organization sees: without it, nothing is granted.
     return refusalAnswer(request, { reason: "store-unavailable" }, decisionId, receiver.issuer);
   }
-  return outcome.ok ? grantAnswer(outcome.value) : refusalAnswer(request, outcome.refusal, decisionId, receiver.issuer);
+  const answer = outcome.ok
+    ? grantAnswer(outcome.value)
+    : refusalAnswer(request, outcome.refusal, decisionId, receiver.issuer);
+  // RFC 9449 §8.2: whoever uses DPoP has the next nonce with each answer.
+  const nonces = request.headers.has("dpop") ? receiver.nonces : undefined;
+  if (nonces !== undefined) answer.headers.set("dpop-nonce", await nonces.current(time));
+  return answer;
 }
 
 function eventOf(decisionId: string, time: number, facts: Facts, refusal: Refusal | undefined): ReceiverEvent {
@@ -48,15 +56,18 @@ function eventOf(decisionId: string, time: number, facts: Facts, refusal: Refusa
 function grantAnswer({ accessToken, claims, scope }: Redeemed): Response {
   const body = {
     access_token: accessToken,
-    token_type: "Bearer",
+    // RFC 9449 §5; a token that is bound to a certificate is a bearer token (RFC 8705 §3).
+    token_type: claims.cnf?.jkt === undefined ? "Bearer" : "DPoP",
     expires_in: claims.exp - claims.iat,
     ...(scope.length === 0 ? {} : { scope: scope.join(" ") }),
     resource: claims.aud,
+    ...(claims.authorization_details === undefined ? {} : { authorization_details: claims.authorization_details }),
   };
   return Response.json(body, { headers: { "cache-control": "no-store" } });
 }
 
-function refusalAnswer(request: Request, refusal: Refusal, decisionId: string, realm: string): Response {
+/** Answers a refusal of one of the endpoints. */
+export function refusalAnswer(request: Request, refusal: Refusal, decisionId: string, realm: string): Response {
   const { status, body } = errorAnswer(refusal, decisionId);
   const headers = new Headers({ "cache-control": "no-store" });
   // RFC 6749 §5.2: with the scheme that the client used.

@@ -1,10 +1,11 @@
-import { type Refusal, type Result, randomId, refuse } from "@credence/protocol";
-import { JWS_ALGORITHMS, type JwkSet, jwksKeys } from "@credence/protocol/jws";
+import { ok, type Refusal, type Result, randomId, refuse } from "@credence/protocol";
+import { decodeJws, JWS_ALGORITHMS, type JwkSet, jwksKeys } from "@credence/protocol/jws";
 import { checkAccessToken, checkAccessTokenClaims } from "../access-token/access-token.ts";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
 import { faultOf } from "../fault.ts";
 import type { AccessTokenOptions, LivenessInput } from "../options.ts";
 import type { Recorder } from "../record.ts";
+import { checkPossession, type PossessionPorts, type PresentedToken } from "./possession.ts";
 
 /** The outcome of a check: the claims, or why not, and under which id the reason is on record. */
 export type CheckedToken =
@@ -12,7 +13,7 @@ export type CheckedToken =
   | { readonly ok: false; readonly refusal: Refusal; readonly decisionId: string };
 
 /** What checks of access tokens need from their surroundings. */
-export interface CheckPorts {
+export interface CheckPorts extends PossessionPorts {
   readonly issuer: string;
   /** The authorization server's public keys. */
   readonly jwks: JwkSet;
@@ -24,19 +25,54 @@ export interface CheckPorts {
   now(): number;
 }
 
-/** Checks a token for one resource and the scopes that a call needs. */
-export type TokenChecker = (token: string, resource: string, scopes: readonly string[]) => Promise<CheckedToken>;
+/** What a call needs of its access token. */
+export interface Needs {
+  readonly resource: string;
+  /** All of them. */
+  readonly scopes: readonly string[];
+  /** Seconds that the person's sign-in may be old at the most. @see RFC 9470 §3 */
+  readonly maxAge?: number | undefined;
+  /** Ways to sign in, any of which is enough. @see RFC 9470 §3 */
+  readonly acrValues?: readonly string[] | undefined;
+}
+
+/** Checks a presented token for what a call needs. */
+export type TokenChecker = (presented: PresentedToken, needs: Needs) => Promise<CheckedToken>;
 
 /**
- * Makes the check of access tokens: format, issuer, resource, expiry, scopes, liveness.
+ * Makes a reader of access tokens, for the endpoints that tell or end them: whatever resource they are for, and whoever
+ * presents them.
+ *
+ * @returns the claims of a token that counts; `undefined` for any other. Rejects when a port does.
+ */
+export function tokenReader(
+  ports: Pick<CheckPorts, "issuer" | "jwks" | "ownFormat" | "isAlive" | "now">,
+): (token: string) => Promise<AccessTokenClaims | undefined> {
+  const keys = jwksKeys(ports.jwks);
+  return async (token) => {
+    const aud = ports.ownFormat ? undefined : decodeJws(token)?.payload.aud;
+    const own = await ports.ownFormat?.(token);
+    const expected = { issuer: ports.issuer, resource: own?.aud ?? String(aud), keys, algorithms: JWS_ALGORITHMS };
+    if (ports.ownFormat && own === undefined) return undefined;
+    const checked = own
+      ? checkAccessTokenClaims(own, expected, ports.now())
+      : await checkAccessToken(token, expected, ports.now());
+    if (!checked.ok) return undefined;
+    const { customer, client_id: clientId, root } = checked.value;
+    return (await ports.isAlive({ customer, clientId, root })) ? checked.value : undefined;
+  };
+}
+
+/**
+ * Makes the check of access tokens: format, issuer, resource, expiry, scopes, possession, liveness, sign-in.
  *
  * @returns a check that never rejects: what fails to run is a refusal. Refusals are recorded.
  * @see RFC 9068 §4
  */
 export function tokenChecker(ports: CheckPorts): TokenChecker {
   const keys = jwksKeys(ports.jwks);
-  type Check = (token: string, resource: string, scopes: readonly string[]) => Promise<Result<AccessTokenClaims>>;
-  const read: Check = async (token, resource, scopes) => {
+  type Check = (presented: PresentedToken, needs: Needs) => Promise<Result<AccessTokenClaims>>;
+  const read: Check = async ({ token }, { resource, scopes }) => {
     // RFC 6750 §2.1; two headers arrive as one with a comma in it, which no token has.
     if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return refuse("access-token-malformed");
     const expected = { issuer: ports.issuer, resource, scopes, keys, algorithms: JWS_ALGORITHMS };
@@ -45,19 +81,37 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     const claims = await ports.ownFormat(token);
     return claims === undefined ? refuse("access-token-malformed") : checkAccessTokenClaims(claims, expected, now);
   };
-  const check: Check = async (token, resource, scopes) => {
-    const checked = await read(token, resource, scopes);
+  const check: Check = async (presented, needs) => {
+    const checked = await read(presented, needs);
     if (!checked.ok) return checked;
+    const now = ports.now();
+    const proven = await checkPossession(checked.value, presented, ports, now);
+    if (!proven.ok) return proven;
+    const signedIn = checkSignIn(checked.value, needs, now);
+    if (!signedIn.ok) return signedIn;
     const { customer, client_id: clientId, root } = checked.value;
     return (await ports.isAlive({ customer, clientId, root })) ? checked : refuse("access-token-revoked");
   };
-  return async (token, resource, scopes) => {
-    const { outcome, cause } = await attempt(() => check(token, resource, scopes));
+  return async (presented, needs) => {
+    const { outcome, cause } = await attempt(() => check(presented, needs));
     if (outcome.ok) return outcome;
     const decisionId = randomId();
-    await recordRefusal(ports, resource, decisionId, outcome.refusal, cause);
+    await recordRefusal(ports, needs.resource, decisionId, outcome.refusal, cause);
     return { ok: false, refusal: outcome.refusal, decisionId };
   };
+}
+
+/** A claim that a call needs and that is missing never passes. @see RFC 9470 §5 */
+function checkSignIn({ acr, root }: AccessTokenClaims, { maxAge, acrValues }: Needs, now: number): Result<true> {
+  const wire = {
+    ...(maxAge === undefined ? {} : { max_age: maxAge }),
+    ...(acrValues === undefined ? {} : { acr_values: acrValues.join(" ") }),
+  };
+  if (acrValues !== undefined && !(acr !== undefined && acrValues.includes(acr))) {
+    return refuse("acr-too-weak", undefined, wire);
+  }
+  const recent = root.auth_time !== undefined && now - root.auth_time <= (maxAge ?? Number.POSITIVE_INFINITY);
+  return maxAge === undefined || recent ? ok(true) : refuse("sign-in-too-old", undefined, wire);
 }
 
 /** A port that fails refuses the request: nothing passes that was not checked. */

@@ -48,7 +48,7 @@ describe("a call without a token", () => {
   test.each([
     ["nothing", undefined],
     ["Basic", "Basic YTpi"],
-    ["another scheme", "DPoP abc"],
+    ["another scheme", "Negotiate abc"],
   ])("%s: 401, where to look and what to ask for, and no error", async (_, authorization) => {
     const { status, challenge, event, answer } = await call(authorization);
     expect(status).toBe(401);

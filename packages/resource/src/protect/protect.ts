@@ -1,7 +1,10 @@
 import { errorAnswer, type Refusal } from "@credence/protocol";
+import { JWS_ALGORITHMS } from "@credence/protocol/jws";
 import { buildChallenge } from "@credence/protocol/metadata";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
+import type { RequestContext } from "../context.ts";
 import type { CheckedToken } from "./check.ts";
+import type { PresentedToken } from "./possession.ts";
 
 /** What guards one resource. */
 export interface Guard {
@@ -9,8 +12,10 @@ export interface Guard {
   readonly metadataUrl: string;
   /** Scopes that the call needs: all of them. */
   readonly scopes: readonly string[];
+  /** Whether the resource takes bound tokens only. */
+  readonly requireBound?: boolean;
   /** Checks a presented access token, scopes included. */
-  check(token: string): Promise<CheckedToken>;
+  check(presented: PresentedToken): Promise<CheckedToken>;
 }
 
 /** Serves a request that carries a good access token. */
@@ -20,11 +25,14 @@ export type ProtectedHandler = (request: Request, access: AccessTokenClaims) => 
  * Puts a guard before a handler.
  *
  * @returns a handler that answers 401 or 403 with a challenge, or what `handler` answers.
- * @see RFC 6750 §3, RFC 9728 §5.1
+ * @see RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1
  */
-export function protect(guard: Guard, handler: ProtectedHandler): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const access = await authorize(request, guard);
+export function protect(
+  guard: Guard,
+  handler: ProtectedHandler,
+): (request: Request, context?: RequestContext) => Promise<Response> {
+  return async (request, context = {}) => {
+    const access = await authorize(request, guard, context);
     return access instanceof Response ? access : handler(request, access);
   };
 }
@@ -34,37 +42,54 @@ export function protect(guard: Guard, handler: ProtectedHandler): (request: Requ
  *
  * @returns its claims, or the answer that refuses the request.
  */
-export async function authorize(request: Request, guard: Guard): Promise<AccessTokenClaims | Response> {
-  const token = bearerToken(request.headers.get("authorization"));
-  if (token === undefined) return challenge({ reason: "access-token-missing" }, guard, undefined);
-  const checked = await guard.check(token);
+export async function authorize(
+  request: Request,
+  guard: Guard,
+  { certificate }: RequestContext = {},
+): Promise<AccessTokenClaims | Response> {
+  const presented = readAuthorization(request.headers.get("authorization"));
+  if (presented === undefined) return challenge({ reason: "access-token-missing" }, guard, undefined);
+  const { method, url } = request;
+  const checked = await guard.check({ ...presented, dpop: request.headers.get("dpop"), method, url, certificate });
   return checked.ok ? checked.value : challenge(checked.refusal, guard, checked.decisionId);
 }
 
 /**
  * Reads the access token from the `Authorization` header, the only place where one may stand.
  *
- * @returns what follows the scheme, unchecked; `undefined` where there is no such header or another scheme.
- * @see RFC 6750 §2.1
+ * @returns scheme and what follows it, unchecked; `undefined` where there is no such header or another scheme.
+ * @see RFC 6750 §2.1, RFC 9449 §7.1
  */
-function bearerToken(authorization: string | null): string | undefined {
-  const credentials = /^Bearer(?: (.*))?$/i.exec(authorization ?? "");
-  return credentials === null ? undefined : (credentials[1] ?? "").trim();
+function readAuthorization(authorization: string | null): { scheme: string; token: string } | undefined {
+  const [, scheme, token = ""] = /^(Bearer|DPoP)(?: (.*))?$/i.exec(authorization ?? "") ?? [];
+  return scheme === undefined ? undefined : { scheme: scheme.toLowerCase(), token: token.trim() };
 }
 
+/** Errors of a proof: they are told in a DPoP challenge. @see RFC 9449 §7.1 */
+const PROOF_ERRORS: ReadonlySet<string> = new Set(["invalid_dpop_proof", "use_dpop_nonce"]);
+
 function challenge(refusal: Refusal, guard: Guard, decisionId: string | undefined): Response {
-  const { status, body } = errorAnswer(refusal, decisionId);
+  const { status: usual, body } = errorAnswer(refusal, decisionId);
+  const ofProof = PROOF_ERRORS.has(body.error);
+  // RFC 9449 §7.1, RFC 9470 §3: at a resource these are answered with 401.
+  const status = ofProof || body.error === "insufficient_user_authentication" ? 401 : usual;
   const headers = new Headers({ "cache-control": "no-store" });
   if (status !== 401 && status !== 403) {
     headers.set("retry-after", "5");
     return Response.json(body, { status, headers });
   }
+  const { max_age: maxAge, acr_values: acrValues } = body;
   const parameters = {
     // RFC 6750 §3.1: no error for a request that carried no token.
     error: refusal.reason === "access-token-missing" ? undefined : body.error,
+    max_age: maxAge === undefined ? undefined : String(maxAge),
+    acr_values: acrValues === undefined ? undefined : String(acrValues),
     resource_metadata: guard.metadataUrl,
     scope: guard.scopes.length === 0 ? undefined : guard.scopes.join(" "),
   };
-  headers.set("www-authenticate", buildChallenge("Bearer", parameters));
+  if (!guard.requireBound && !ofProof) headers.append("www-authenticate", buildChallenge("Bearer", parameters));
+  const algs = JWS_ALGORITHMS.join(" ");
+  if (guard.requireBound || ofProof)
+    headers.append("www-authenticate", buildChallenge("DPoP", { ...parameters, algs }));
   return Response.json(body, { status, headers });
 }

@@ -1,9 +1,10 @@
 import { type Form, ok, type Result, refuse } from "@credence/protocol";
 import { authenticateClient, type ClientCredential, readClientAuth } from "@credence/protocol/client-auth";
+import type { Confirmation } from "@credence/protocol/dpop";
 import { type JwkSet, type JwsAlgorithm, jwksKeys, parseJwks } from "@credence/protocol/jws";
 import { replayKey } from "../replay.ts";
 
-/** How a client proves itself. Public clients (`none`) may be registered, and are refused: they redeem nothing. */
+/** How a client proves itself. A public client (`none`) redeems only where it is DPoP-bound. */
 export type ClientAuthentication =
   | { readonly method: "client_secret_basic" | "client_secret_post"; readonly clientSecret: string }
   | {
@@ -24,6 +25,10 @@ export type Client = {
   readonly scopes?: readonly string[];
   /** Ids of the customers that it may act for; all of them by default. */
   readonly customers?: readonly string[];
+  /** Every redemption needs a DPoP proof and an ID-JAG that is bound to its key; a public client may redeem then. */
+  readonly dpopBound?: boolean;
+  /** Whether it is a protected resource that may introspect tokens of every client; `false` by default. @see RFC 7662 §4 */
+  readonly introspects?: boolean;
 } & ClientAuthentication;
 
 /** What authentication of a client needs. */
@@ -37,6 +42,7 @@ export interface ClientPorts {
  * Authenticates the client of a token request.
  *
  * @param now - Seconds since the epoch.
+ * @param proven - What the request proves possession of.
  * @returns the client; refused with a `client-…` reason. Rejects when a port does.
  * @see RFC 6749 §2.3, ID-JAG draft §4.4.1
  */
@@ -45,12 +51,14 @@ export async function identifyClient(
   form: Form,
   ports: ClientPorts,
   now: number,
+  proven?: Confirmation,
 ): Promise<Result<Client>> {
   const presented = readClientAuth(authorization, form);
   if (!presented.ok) return presented;
-  const client = await authenticateClient(presented.value, {
+  const client = await authenticateClient<Client>(presented.value, {
     issuer: ports.issuer,
     now,
+    allowsPublic: (client) => client.dpopBound === true && proven?.jkt !== undefined,
     async find(clientId) {
       const found = await ports.findClient(clientId);
       const credential = found && credentialOf(found);

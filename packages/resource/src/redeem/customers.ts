@@ -18,6 +18,13 @@ export interface TrustedIssuer {
   readonly skew?: number;
   /** Longest lifetime of an ID-JAG in seconds; 3,600 by default. */
   readonly maxLifetime?: number;
+  /** A SAML IdP of the same organization, by whose NameIDs the app knows people. @see ID-JAG draft §3.2.2 */
+  readonly saml?: {
+    /** Its entity id, compared letter by letter. */
+    readonly issuer: string;
+    /** Whether an ID-JAG without a NameID of it is refused; `false` by default. */
+    readonly required?: boolean;
+  };
   /** Whether accounts may be made on the fly (`provision`); `false` by default. */
   readonly jit?: boolean;
 }

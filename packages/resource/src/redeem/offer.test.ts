@@ -57,7 +57,7 @@ describe("what is offered", () => {
     ],
     ["no scope, where the resource has none", { claims: { scope: none }, resources: scopeless }, MCP, []],
   ])("%s", (_, given, resource, scope) => {
-    expect(offer(given)).toEqual({ ok: true, value: { resource, scope } });
+    expect(offer(given)).toEqual({ ok: true, value: { resource, scope, authorizationDetails: [] } });
   });
 });
 
@@ -154,6 +154,7 @@ describe("over the wire", () => {
         account: { id: "acme/alice", customer: "acme" },
         resource: home.resource,
         scope: ["ledger.read", "ledger.write"],
+        authorizationDetails: [],
       },
     ]);
     expectRefused(await home.redeem(), 400, "invalid_scope", "nothing-granted");

@@ -1,7 +1,8 @@
 import { ok, parseScope, type Result, refuse } from "@credence/protocol";
+import { type AuthorizationDetail, detailsWithin } from "@credence/protocol/authorization-details";
 import type { IdJagClaims } from "@credence/protocol/id-jag";
 import type { JwtBearerRequest } from "@credence/protocol/jwt-bearer";
-import type { ResourceDefinition } from "../options.ts";
+import type { AuthorizationDetailType, ResourceDefinition } from "../options.ts";
 import type { Client } from "./client.ts";
 
 /** Resource identifier to its definition. */
@@ -11,6 +12,7 @@ export type Resources = ReadonlyMap<string, ResourceDefinition>;
 export interface Offer {
   readonly resource: string;
   readonly scope: readonly string[];
+  readonly authorizationDetails: readonly AuthorizationDetail[];
 }
 
 /**
@@ -18,12 +20,12 @@ export interface Offer {
  *
  * @param requireResource - Whether the ID-JAG must name the resource.
  * @returns the offer; refused: `resource-missing`, `resource-foreign`, `resources-several`, `scope-beyond-grant`,
- * `id-jag-claim`, `nothing-granted`.
+ * `id-jag-claim`, `nothing-granted`, `authorization-details-…`.
  * @see ID-JAG draft §4.4.1, RFC 8707 §2.2
  */
 export function offerOf(
   claims: IdJagClaims,
-  request: Pick<JwtBearerRequest, "scope" | "resource">,
+  request: Pick<JwtBearerRequest, "scope" | "resource" | "authorizationDetails">,
   client: Pick<Client, "scopes">,
   resources: Resources,
   requireResource: boolean,
@@ -32,8 +34,44 @@ export function offerOf(
   if (!resource.ok) return resource;
   const definition = resources.get(resource.value);
   if (definition === undefined) return refuse("resource-foreign");
-  const scope = chooseScope(claims.scope, request.scope, definition, client);
-  return scope.ok ? ok({ resource: resource.value, scope: scope.value }) : scope;
+  const details = chooseDetails(claims.authorization_details, request.authorizationDetails, resource.value, definition);
+  if (!details.ok) return details;
+  const scope = chooseScope(claims, request.scope, definition, client);
+  if (!scope.ok) return scope;
+  return ok({ resource: resource.value, scope: scope.value, authorizationDetails: details.value });
+}
+
+/**
+ * The details of an ID-JAG, or those of them that the request names. Every one must be understood here: what is left out
+ * would be neither granted nor refused.
+ */
+function chooseDetails(
+  claimed: readonly AuthorizationDetail[] = [],
+  asked: readonly AuthorizationDetail[] | undefined,
+  resource: string,
+  { authorizationDetailsTypes: types = {} }: ResourceDefinition,
+): Result<readonly AuthorizationDetail[]> {
+  for (const detail of [...claimed, ...(asked ?? [])]) {
+    const type = Object.hasOwn(types, detail.type) ? types[detail.type] : undefined;
+    if (type === undefined) return refuse("authorization-details-unknown");
+    if (!isWellFormed(detail, type)) return refuse("authorization-details-malformed", "for its type");
+  }
+  if (asked !== undefined && !detailsWithin(asked, claimed)) return refuse("authorization-details-differ");
+  // RFC 9396 §3: details for other places are not this access token's.
+  const here = (asked ?? claimed).filter(({ locations }) => isHere(locations, resource));
+  return ok(here);
+}
+
+function isWellFormed(detail: AuthorizationDetail, { check }: AuthorizationDetailType): boolean {
+  try {
+    return check === undefined || check(detail) === true;
+  } catch {
+    return false;
+  }
+}
+
+function isHere(locations: unknown, resource: string): boolean {
+  return locations === undefined || (Array.isArray(locations) && locations.includes(resource));
 }
 
 function chooseResource(
@@ -55,12 +93,14 @@ function chooseResource(
 }
 
 function chooseScope(
-  claimed: string | undefined,
+  { scope: claimed, authorization_details: details }: IdJagClaims,
   asked: readonly string[] | undefined,
   definition: ResourceDefinition,
   client: Pick<Client, "scopes">,
 ): Result<readonly string[]> {
-  const parsed = claimed === undefined ? ok(definition.defaultScopes ?? []) : parseScope(claimed);
+  // Who was granted details was granted those: no default scopes come beside them.
+  const byDefault = details === undefined ? (definition.defaultScopes ?? []) : [];
+  const parsed = claimed === undefined ? ok(byDefault) : parseScope(claimed);
   if (!parsed.ok) return refuse("id-jag-claim", "scope");
   const vouched = parsed.value;
   if (asked?.some((scope) => !vouched.includes(scope))) return refuse("scope-beyond-grant");
@@ -68,6 +108,7 @@ function chooseScope(
   const left = (asked ?? vouched).filter(
     (scope) => known.includes(scope) && (client.scopes === undefined || client.scopes.includes(scope)),
   );
-  const scopeless = known.length === 0 && claimed === undefined && asked === undefined;
+  const needed = known.length > 0 && details === undefined;
+  const scopeless = !needed && claimed === undefined && asked === undefined;
   return left.length > 0 || scopeless ? ok(left) : refuse("nothing-granted");
 }

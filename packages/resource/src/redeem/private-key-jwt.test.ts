@@ -3,6 +3,7 @@ import { signJwt } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT } from "@credence/protocol/jwt-bearer";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectRefused, type House, house, type Key, NOON, newKey } from "../house.testing.ts";
+import { memoryStore } from "../store.ts";
 
 let home: House;
 let key: Key;
@@ -62,7 +63,7 @@ test("a store that can not mark the assertion: 503, and nothing issued", async (
   };
   await using broken = await house(() => ({
     clients: [{ clientId, method: "private_key_jwt", jwks: { keys: [key.publicJwk] } }],
-    store: { consume },
+    store: { ...memoryStore(), consume },
   }));
   const form = new URLSearchParams({ grant_type: JWT_BEARER_GRANT, assertion: await broken.idJag() });
   await addClientAuth(form, { method: "private_key_jwt", clientId, signer: key.signer }, broken.url, NOON);

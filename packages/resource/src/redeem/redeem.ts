@@ -9,21 +9,30 @@ import {
   readBody,
   refuse,
 } from "@credence/protocol";
+import { type AuthorizationDetail, narrowDetails } from "@credence/protocol/authorization-details";
+import type { Confirmation } from "@credence/protocol/dpop";
 import { type DecodedIdJag, decodeIdJag, type IdJagClaims, verifyIdJag } from "@credence/protocol/id-jag";
 import { JWS_ALGORITHMS, type KeySource } from "@credence/protocol/jws";
-import { JWT_BEARER_GRANT, type JwtBearerRequest, parseJwtBearerRequest } from "@credence/protocol/jwt-bearer";
-import { type AccessTokenClaims, rootOf } from "../access-token/claims.ts";
+import {
+  JWT_BEARER_GRANT,
+  JWT_DPOP_GRANT,
+  type JwtBearerRequest,
+  parseJwtBearerRequest,
+} from "@credence/protocol/jwt-bearer";
+import { type AccessTokenClaims, type Root, rootOf } from "../access-token/claims.ts";
+import type { RequestContext } from "../context.ts";
 import { faultOf } from "../fault.ts";
-import type { LivenessInput, NarrowInput } from "../options.ts";
+import type { LivenessInput, Narrowed, NarrowInput } from "../options.ts";
 import type { Facts } from "../record.ts";
 import { replayKey } from "../replay.ts";
 import { type Client, type ClientPorts, identifyClient } from "./client.ts";
 import type { FindTrust, Trust, TrustedIssuer } from "./customers.ts";
 import { type Offer, offerOf, type Resources } from "./offer.ts";
+import { bindingOf, type ProofPorts, proofOf } from "./proof.ts";
 import { type Account, type AccountPorts, resolveAccount } from "./subject.ts";
 
 /** Everything that a redemption needs from its surroundings. Any port may reject: then nothing is issued. */
-export interface Receiver<A extends Account = Account> extends ClientPorts {
+export interface Receiver<A extends Account = Account> extends ClientPorts, ProofPorts {
   readonly resources: Resources;
   readonly requireResource: boolean;
   /** Seconds that an access token lives. */
@@ -32,10 +41,24 @@ export interface Receiver<A extends Account = Account> extends ClientPorts {
   keysOf(issuer: TrustedIssuer): KeySource;
   isAlive(grant: LivenessInput): Promise<boolean>;
   readonly accounts: AccountPorts<A>;
-  narrow(input: NarrowInput<A>): Promise<readonly string[]>;
+  narrow(input: NarrowInput<A>): Promise<Narrowed>;
   issue(claims: AccessTokenClaims): Promise<string>;
   /** Seconds since the epoch. */
   now(): number;
+}
+
+/** What is granted, before an access token is made of it. */
+export interface Grant<A extends Account = Account> {
+  readonly client: Client;
+  readonly customer: string;
+  readonly account: A;
+  readonly resource: string;
+  readonly scope: readonly string[];
+  readonly authorizationDetails: readonly AuthorizationDetail[];
+  /** What the access token is bound to. */
+  readonly binding: Confirmation | undefined;
+  readonly root: Root;
+  readonly claims: IdJagClaims;
 }
 
 /** What a redemption gave. */
@@ -60,10 +83,14 @@ const ISSUER_DEFAULTS = { skew: 30, maxLifetime: 3_600 };
  * @returns the outcome; never rejects. Recording it and answering are the caller's.
  * @see ID-JAG draft §4.4
  */
-export async function redeem<A extends Account>(request: Request, receiver: Receiver<A>): Promise<Redemption> {
+export async function redeem<A extends Account>(
+  request: Request,
+  receiver: Receiver<A>,
+  context: RequestContext = {},
+): Promise<Redemption> {
   const facts: Facts = { verified: false };
   try {
-    return { outcome: await steps(request, receiver, facts), facts };
+    return { outcome: await steps(request, receiver, context, facts), facts };
   } catch (thrown) {
     const { refusal, cause } = faultOf(thrown);
     facts.cause = cause;
@@ -74,6 +101,7 @@ export async function redeem<A extends Account>(request: Request, receiver: Rece
 async function steps<A extends Account>(
   request: Request,
   receiver: Receiver<A>,
+  context: RequestContext,
   facts: Facts,
 ): Promise<Result<Redeemed>> {
   const now = receiver.now();
@@ -83,10 +111,38 @@ async function steps<A extends Account>(
   const { form, redemption } = parsed.value;
   if (redemption.scope) facts.asked = redemption.scope;
 
-  const client = await identifyClient(request.headers.get("authorization"), form, receiver, now);
+  const proven = await proofOf(request, context, receiver, now);
+  // Who authenticates is on record even where the proof is not good.
+  const binding = proven.ok ? proven.value : undefined;
+  const client = await identifyClient(request.headers.get("authorization"), form, receiver, now, binding);
   if (!client.ok) return client;
   facts.client = client.value.clientId;
+  if (!proven.ok) return proven;
+  if (form.get("grant_type") === JWT_DPOP_GRANT && binding?.jkt === undefined)
+    return refuse("id-jag-unbound", "no proof");
 
+  const grant = await grantFor(redemption, client.value, binding, receiver, facts);
+  return grant.ok ? ok(await issue(grant.value, receiver, facts)) : grant;
+}
+
+/**
+ * What an ID-JAG grants to a client that has authenticated: every check of a redemption but the client's, and no token yet.
+ * For whoever issues tokens themselves.
+ *
+ * @param proven - What the request proves possession of.
+ * @param facts - Takes what is learned, for the record.
+ * @returns the grant; refused with the exact reason. Rejects when a port does: then nothing is granted.
+ * @see ID-JAG draft §4.4.1
+ */
+export async function grantFor<A extends Account>(
+  redemption: JwtBearerRequest,
+  client: Client,
+  proven: Confirmation | undefined,
+  receiver: Receiver<A>,
+  facts: Facts,
+): Promise<Result<Grant<A>>> {
+  const now = receiver.now();
+  if (client.dpopBound && proven?.jkt === undefined) return refuse("id-jag-unbound", "the client is DPoP-bound");
   const decoded = decodeIdJag(redemption.assertion);
   if (!decoded.ok) return decoded;
   noteClaims(facts, decoded.value.claims);
@@ -95,49 +151,72 @@ async function steps<A extends Account>(
   if (trust === undefined) return refuse("id-jag-issuer");
   facts.customer = trust.customer.id;
 
-  const verified = await verify(decoded.value, trust, client.value, receiver, now, facts);
+  const verified = await verify(decoded.value, trust, client, receiver, now, facts);
   if (!verified.ok) return verified;
   const claims = verified.value;
 
-  const fits = checkFit(claims, trust, client.value);
+  const fits = checkFit(claims, trust, client);
   if (!fits.ok) return fits;
 
   const root = rootOf(claims);
-  const alive = await receiver.isAlive({ customer: trust.customer.id, clientId: client.value.clientId, root });
+  const alive = await receiver.isAlive({ customer: trust.customer.id, clientId: client.clientId, root });
   if (!alive) return refuse("id-jag-revoked");
 
   const { resources, requireResource } = receiver;
-  const offer = offerOf(claims, redemption, client.value, resources, requireResource);
+  const offer = offerOf(claims, redemption, client, resources, requireResource);
   if (!offer.ok) return offer;
-  facts.resource = offer.value.resource;
+  const { resource } = offer.value;
+  facts.resource = resource;
+
+  const binding = bindingOf(claims.cnf, proven, resources.get(resource)?.requireBound ?? false);
+  if (!binding.ok) return binding;
 
   const account = await resolveAccount(claims, trust, receiver.accounts);
   if (!account.ok) return account;
   facts.account = account.value.id;
 
-  const granted = await narrowOffer(offer.value, client.value, trust, account.value, receiver);
+  const granted = await narrowOffer(offer.value, client, trust, account.value, receiver);
   if (!granted.ok) return granted;
 
   // Last of all checks, so that a refused ID-JAG is not burnt; and before anything is issued.
   const fresh = await consume(claims, trust.issuer, receiver);
   if (!fresh.ok) return fresh;
+  return ok({
+    client,
+    customer: trust.customer.id,
+    account: account.value,
+    resource,
+    ...granted.value,
+    binding: binding.value,
+    root,
+    claims,
+  });
+}
 
+async function issue<A extends Account>(grant: Grant<A>, receiver: Receiver<A>, facts: Facts): Promise<Redeemed> {
+  const { scope, authorizationDetails: details, binding, claims } = grant;
+  const now = receiver.now();
   const accessToken: AccessTokenClaims = {
     iss: receiver.issuer,
-    aud: offer.value.resource,
-    sub: account.value.id,
-    client_id: client.value.clientId,
+    aud: grant.resource,
+    sub: grant.account.id,
+    client_id: grant.client.clientId,
     jti: randomId(),
     iat: now,
     exp: now + receiver.lifetime,
-    ...(granted.value.length === 0 ? {} : { scope: granted.value.join(" ") }),
-    customer: trust.customer.id,
-    root,
+    ...(scope.length === 0 ? {} : { scope: scope.join(" ") }),
+    ...(details.length === 0 ? {} : { authorization_details: details }),
+    ...(binding === undefined ? {} : { cnf: binding }),
+    ...(claims.acr === undefined ? {} : { acr: claims.acr }),
+    ...(claims.act === undefined ? {} : { act: claims.act }),
+    customer: grant.customer,
+    root: grant.root,
   };
   const token = await receiver.issue(accessToken);
-  facts.granted = granted.value;
+  facts.granted = scope;
   facts.accessToken = accessToken.jti;
-  return ok({ accessToken: token, claims: accessToken, scope: granted.value });
+  if (binding !== undefined) facts.binding = binding.jkt === undefined ? "certificate" : "dpop";
+  return { accessToken: token, claims: accessToken, scope };
 }
 
 /** Reads the request once, bounded. @see RFC 6749 §3.2 */
@@ -150,9 +229,7 @@ async function parse(request: Request): Promise<Result<{ form: Form; redemption:
   if (!form.ok) return form;
   const grant = form.value.get("grant_type");
   if (grant === undefined) return refuse("parameter-missing", "grant_type");
-  if (grant !== JWT_BEARER_GRANT) return refuse("grant-type-unsupported");
-  // RFC 9396 §5: no type of authorization details is known here, so any is unknown.
-  if (form.value.get("authorization_details") !== undefined) return refuse("authorization-details-unsupported");
+  if (grant !== JWT_BEARER_GRANT && grant !== JWT_DPOP_GRANT) return refuse("grant-type-unsupported");
   const redemption = parseJwtBearerRequest(form.value);
   return redemption.ok ? ok({ form: form.value, redemption: redemption.value }) : redemption;
 }
@@ -193,23 +270,27 @@ function checkFit(claims: IdJagClaims, { customer }: Trust, client: Client): Res
   // ID-JAG draft §6: within the customer that (iss, tenant) selected, never to select one.
   if (claims.aud_tenant !== undefined && claims.aud_tenant !== customer.audTenant) return refuse("id-jag-tenant");
   if (client.customers && !client.customers.includes(customer.id)) return refuse("id-jag-client", "another customer's");
-  // ID-JAG draft §9.8: no proof of possession is understood here, so a bound ID-JAG is never proven.
-  if (claims.cnf !== undefined) return refuse("id-jag-bound");
-  // RFC 9396 §5: leaving them out would grant more than the IdP meant.
-  if (claims.authorization_details !== undefined) return refuse("authorization-details-unsupported", "in the ID-JAG");
+  // A public client proves nothing but its key: an ID-JAG that is not bound to it could be anybody's.
+  if (client.method === "none" && claims.cnf?.jkt === undefined) return refuse("id-jag-unbound", "public client");
   return ok(true);
 }
 
 async function narrowOffer<A extends Account>(
-  { resource, scope }: Offer,
+  { resource, scope, authorizationDetails }: Offer,
   client: Client,
   trust: Trust,
   account: A,
   receiver: Pick<Receiver<A>, "narrow">,
-): Promise<Result<readonly string[]>> {
-  const allowed = await receiver.narrow({ client, customer: trust.customer.id, account, resource, scope });
-  const granted = scope.filter((one) => allowed.includes(one));
-  return granted.length > 0 || scope.length === 0 ? ok(granted) : refuse("nothing-granted", "by local policy");
+): Promise<Result<Pick<Grant, "scope" | "authorizationDetails">>> {
+  const input = { client, customer: trust.customer.id, account, resource, scope, authorizationDetails };
+  const allowed = await receiver.narrow(input);
+  const granted = {
+    scope: scope.filter((one) => allowed.scope.includes(one)),
+    authorizationDetails: narrowDetails(authorizationDetails, allowed.authorizationDetails ?? authorizationDetails),
+  };
+  const offered = scope.length + authorizationDetails.length;
+  const left = granted.scope.length + granted.authorizationDetails.length;
+  return left > 0 || offered === 0 ? ok(granted) : refuse("nothing-granted", "by local policy");
 }
 
 async function consume(claims: IdJagClaims, issuer: TrustedIssuer, receiver: ClientPorts): Promise<Result<true>> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expectRefused, house, NOON } from "../house.testing.ts";
 import { memoryReplayStore } from "../replay.ts";
+import { memoryStore } from "../store.ts";
 
 const statuses = (answers: readonly { readonly status: number }[]) => ({
   granted: answers.filter(({ status }) => status === 200).length,
@@ -88,7 +89,7 @@ describe("when something fails, nothing is issued", () => {
     throw new Error("connection lost: password=hunter2");
   };
   test.each([
-    ["the store", { store: { consume: down } }, "store-unavailable"],
+    ["the store", { store: { ...memoryStore(), consume: down } }, "store-unavailable"],
     ["the account look-up", { resolveSubject: down }, "internal-fault"],
     ["local policy", { narrow: down }, "internal-fault"],
     ["liveness", { isAlive: down }, "internal-fault"],

@@ -1,6 +1,7 @@
 import { ok, type Result, refuse } from "@credence/protocol";
 import type { IdJagClaims } from "@credence/protocol/id-jag";
 import type { Customer, Trust } from "./customers.ts";
+import { type SamlNameId, samlNameIdOf } from "./sub-id.ts";
 
 /** A local account. */
 export interface Account {
@@ -24,6 +25,8 @@ export interface SubjectHints {
   readonly email?: string;
   /** The account as the IdP knows it from this app (`aud_sub`). Look among this customer's accounts only. */
   readonly audSub?: string;
+  /** The person's NameID at a SAML IdP that is configured for this issuer. */
+  readonly samlNameId?: SamlNameId;
 }
 
 /** The app's accounts. */
@@ -45,7 +48,7 @@ export interface AccountPorts<A extends Account = Account> {
 /**
  * Finds the local account of an ID-JAG's person, or makes it.
  *
- * @returns the account; refused `subject-unresolved`. Rejects when a port does.
+ * @returns the account; refused `subject-unresolved`, `id-jag-sub-id`. Rejects when a port does.
  * @see ID-JAG draft §4.4.1
  */
 export async function resolveAccount<A extends Account>(
@@ -54,9 +57,12 @@ export async function resolveAccount<A extends Account>(
   ports: AccountPorts<A>,
 ): Promise<Result<A>> {
   const subject = { customer: customer.id, iss: claims.iss, tenant: claims.tenant, sub: claims.sub };
+  const samlNameId = samlNameIdOf(claims, issuer);
+  if (!samlNameId.ok) return samlNameId;
+  const named = samlNameId.value === undefined ? {} : { samlNameId: samlNameId.value };
   const known = await ports.resolveSubject(subject);
-  const account =
-    known ?? (await atFirstSight({ ...subject, ...hintsOf(claims, customer) }, issuer.jit ?? false, ports));
+  const seen = { ...subject, ...hintsOf(claims, customer), ...named };
+  const account = known ?? (await atFirstSight(seen, issuer.jit ?? false, ports));
   if (account === undefined) return refuse("subject-unresolved");
   // A hint that an app looks up too widely must not open another customer's account.
   if (account.customer !== undefined && account.customer !== customer.id) {
@@ -70,7 +76,7 @@ async function atFirstSight<A extends Account>(
   jit: boolean,
   ports: AccountPorts<A>,
 ): Promise<A | undefined> {
-  const hinted = subject.email !== undefined || subject.audSub !== undefined;
+  const hinted = [subject.email, subject.audSub, subject.samlNameId].some((hint) => hint !== undefined);
   const linked = hinted ? await ports.linkSubject?.(subject) : undefined;
   return linked ?? (jit ? await ports.provision?.(subject) : undefined);
 }

@@ -1,0 +1,162 @@
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
+import { describe, expect, test } from "vitest";
+import { expectRefused, type House, house } from "../house.testing.ts";
+
+const READ = { type: "account", actions: ["read"] };
+const BOTH = { type: "account", actions: ["read", "write"] };
+
+const withTypes = (change = {}) =>
+  house(({ resources }) => ({
+    resources: Object.fromEntries(
+      Object.entries(resources).map(([id, one]) => [
+        id,
+        {
+          ...one,
+          defaultScopes: ["ledger.read"],
+          authorizationDetailsTypes: {
+            account: { check: ({ amount }: AuthorizationDetail) => amount === undefined || amount === 1 },
+          },
+        },
+      ]),
+    ),
+    ...change,
+  }));
+
+const details = (home: House, inIdJag: readonly object[], asked?: readonly object[], more = {}) =>
+  home
+    .idJag({ authorization_details: inIdJag, scope: undefined, ...more })
+    .then((assertion) =>
+      home.redeem({ assertion, ...(asked ? { authorization_details: JSON.stringify(asked) } : {}) }),
+    );
+
+describe("authorization details of an ID-JAG", () => {
+  test("stand in the answer and in the token, and bring no default scope with them", async () => {
+    await using home = await withTypes();
+    const { body } = await details(home, [BOTH]);
+    expect(body).toMatchObject({ authorization_details: [BOTH] });
+    expect(body).not.toHaveProperty("scope");
+    const checked = await home.server.check(String(body.access_token));
+    expect(checked.ok && checked.value.authorization_details).toEqual([BOTH]);
+  });
+
+  test("are narrowed by the request, and by local policy", async () => {
+    await using home = await withTypes();
+    expect((await details(home, [BOTH], [READ])).body.authorization_details).toEqual([READ]);
+    await using narrow = await withTypes({ narrow: () => ({ scope: [], authorizationDetails: [READ] }) });
+    expect((await details(narrow, [BOTH])).body.authorization_details).toEqual([READ]);
+  });
+
+  test("beside scopes are both granted", async () => {
+    await using home = await withTypes();
+    const { body } = await details(home, [READ], undefined, { scope: "ledger.write" });
+    expect(body).toMatchObject({ scope: "ledger.write", authorization_details: [READ] });
+  });
+
+  test("for other places are not this token's", async () => {
+    await using home = await withTypes();
+    const here = { ...READ, locations: [home.resource] };
+    const { body } = await details(home, [here, { ...BOTH, locations: ["https://other.example"] }]);
+    expect(body.authorization_details).toEqual([here]);
+  });
+
+  test.each<[string, readonly object[], readonly object[] | undefined, string]>([
+    ["of a type that is unknown here", [{ type: "payment" }], undefined, "authorization-details-unknown"],
+    ["of a type like a member of every object", [{ type: "constructor" }], undefined, "authorization-details-unknown"],
+    ["that do not fit their type", [{ ...READ, amount: 2 }], undefined, "authorization-details-malformed"],
+    ["that the request widens", [READ], [BOTH], "authorization-details-differ"],
+    ["that the request adds", [READ], [READ, { type: "account", actions: ["close"] }], "authorization-details-differ"],
+  ])("%s are refused, not left out", async (_, inIdJag, asked, reason) => {
+    await using home = await withTypes();
+    expectRefused(await details(home, inIdJag, asked), 400, "invalid_authorization_details", reason);
+  });
+
+  test("of no type are refused where a resource has none", async () => {
+    await using home = await house();
+    expectRefused(await details(home, [READ]), 400, "invalid_authorization_details", "authorization-details-unknown");
+  });
+
+  test.each<[string, string]>([
+    ["ten thousand", JSON.stringify(Array.from({ length: 10_000 }, () => READ))],
+    ["none", "[]"],
+    ["no array", "{}"],
+    ["no JSON", "[{"],
+    ["a hundred levels", `${"[".repeat(100)}${"]".repeat(100)}`],
+  ])("in the request, %s, are refused", async (_, text) => {
+    await using home = await withTypes();
+    const answer = await home.redeem({ authorization_details: text });
+    expect(answer.body.error).toMatch(/invalid_authorization_details|invalid_request/);
+  });
+});
+
+describe("a person's NameID", () => {
+  const nameId = { format: "saml-nameid", issuer: "https://saml.acme.example", nameid: "a-1" };
+  const saml = { issuer: nameId.issuer };
+  const seen: unknown[] = [];
+  const linking = (required: boolean) =>
+    house(
+      () => ({
+        resolveSubject: () => undefined,
+        linkSubject: ({ samlNameId }) => {
+          seen.push(samlNameId);
+          return samlNameId?.nameid === "a-1" ? { id: "acme/alice" } : undefined;
+        },
+      }),
+      { saml: { ...saml, required } },
+    );
+
+  test("of the configured SAML issuer finds the account, with all its members", async () => {
+    await using home = await linking(true);
+    const assertion = await home.idJag({ sub_id: { ...nameId, sp_name_qualifier: "q", other: 1 } });
+    expect((await home.redeem({ assertion })).status).toBe(200);
+    expect(seen.at(-1)).toEqual({ issuer: nameId.issuer, nameid: "a-1", sp_name_qualifier: "q" });
+  });
+
+  test.each<[string, unknown, string]>([
+    ["missing", undefined, "id-jag-sub-id"],
+    ["of another format", { format: "email", email: "a@acme.example" }, "id-jag-sub-id"],
+    ["of another SAML issuer", { ...nameId, issuer: "https://evil.example" }, "id-jag-sub-id"],
+    ["without nameid", { ...nameId, nameid: undefined }, "id-jag-sub-id"],
+    ["with a member that is no text", { ...nameId, name_qualifier: 1 }, "id-jag-sub-id"],
+  ])("%s is refused where one is needed", async (_, subId, reason) => {
+    await using home = await linking(true);
+    expectRefused(await home.redeem({ assertion: await home.idJag({ sub_id: subId }) }), 400, "invalid_grant", reason);
+  });
+
+  test("of an issuer that is not configured finds nobody", async () => {
+    await using home = await linking(false);
+    const assertion = await home.idJag({ sub_id: { ...nameId, issuer: "https://evil.example" } });
+    expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "subject-unresolved");
+  });
+});
+
+test("an actor is carried to the handlers, and is not who the token is for", async () => {
+  await using home = await house();
+  const act = { sub: "agent-7", sub_profile: "ai_agent" };
+  const { body } = await home.redeem({ assertion: await home.idJag({ act }) });
+  const checked = await home.server.check(String(body.access_token));
+  expect(checked.ok && [checked.value.act, checked.value.sub]).toEqual([act, "acme/alice"]);
+});
+
+describe("a call that needs a fresher or stronger sign-in", () => {
+  test.each<[string, Record<string, unknown>, object, Record<string, string> | undefined]>([
+    [
+      "is served when it is",
+      { auth_time: 1_800_000_000 - 10, acr: "phr" },
+      { maxAge: 60, acrValues: ["phr"] },
+      undefined,
+    ],
+    ["is told how old it may be", { auth_time: 1_800_000_000 - 61 }, { maxAge: 60 }, { max_age: "60" }],
+    ["is told so where nobody says how old it is", {}, { maxAge: 60 }, { max_age: "60" }],
+    ["is told how strong it must be", { acr: "pwd" }, { acrValues: ["phr", "mfa"] }, { acr_values: "phr mfa" }],
+  ])("%s", async (_, claims, needs, parameters) => {
+    await using home = await house();
+    const { body } = await home.redeem({ assertion: await home.idJag(claims) });
+    const serve = home.server.protect(needs, () => new Response("served"));
+    const authorization = `Bearer ${String(body.access_token)}`;
+    const answer = await serve(new Request(home.resource, { headers: { authorization } }));
+    expect(answer.status).toBe(parameters ? 401 : 200);
+    const challenge = answer.headers.get("www-authenticate") ?? "";
+    for (const [name, value] of Object.entries(parameters ?? {})) expect(challenge).toContain(`${name}="${value}"`);
+    if (parameters) expect(challenge).toContain('error="insufficient_user_authentication"');
+  });
+});
