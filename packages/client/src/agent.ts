@@ -1,7 +1,10 @@
-import type { SaveSignIn } from "./identity.ts";
+import type { AgentError } from "./errors.ts";
+import { untilAborted } from "./flight.ts";
+import { DEFAULT_KEY, readKept, type SessionOptions } from "./identity.ts";
 import { type AgentOptions, readOptions } from "./options.ts";
 import { createSession, type Session } from "./session.ts";
 import { beginSignIn, completeSignIn, type SignIn, type SignInChecks, type SignInOptions } from "./sign-in.ts";
+import type { TokenStore } from "./token-store.ts";
 
 /** A sign-in that waits for the person to come back. */
 export interface StartedSignIn {
@@ -13,10 +16,11 @@ export interface StartedSignIn {
   finish(callbackUrl: string | URL): Promise<Session>;
 }
 
-/** How a session is kept beyond this process. */
-export interface SessionOptions {
-  /** Called with every renewed sign-in before it is used; awaited. */
-  readonly save?: SaveSignIn;
+/** What a sign-in is begun with. */
+export interface StartSignInOptions extends SignInOptions, SessionOptions {
+  /** The error that asked for a fresher or stronger sign-in: its `maxAge` and `acrValues` are asked for. @see RFC 9470 §4 */
+  readonly stepUp?: Pick<AgentError, "maxAge" | "acrValues"> | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /** An OAuth client that acts for people, in apps that their organization connects it to. */
@@ -26,14 +30,24 @@ export interface Agent {
    * @throws AgentError with leg `sign-in` or `discovery`.
    * @see OpenID Connect Core §3.1
    */
-  startSignIn(options: SignInOptions & SessionOptions): Promise<StartedSignIn>;
+  startSignIn(options: StartSignInOptions): Promise<StartedSignIn>;
   /** Finishes a sign-in that was begun elsewhere. @throws AgentError with leg `sign-in`. */
-  finishSignIn(callbackUrl: string | URL, checks: SignInChecks, options?: SessionOptions): Promise<Session>;
+  finishSignIn(
+    callbackUrl: string | URL,
+    checks: SignInChecks,
+    options?: SessionOptions & { readonly signal?: AbortSignal },
+  ): Promise<Session>;
   /**
    * A session for somebody who signed in already: an ID token that the IdP gave this client.
    * @throws AgentError `configuration` when it is another's.
    */
   session(signIn: SignIn, options?: SessionOptions): Session;
+  /**
+   * The session of somebody whose sign-in a store keeps.
+   * @returns it; `undefined` where there is none: the person signs in.
+   * @throws AgentError `configuration` when it is another agent's or IdP's, or the store can not be read.
+   */
+  restore(options: SessionOptions & { readonly store: TokenStore }): Promise<Session | undefined>;
 }
 
 /**
@@ -44,14 +58,27 @@ export interface Agent {
  */
 export function createAgent(options: AgentOptions): Agent {
   const context = readOptions(options);
-  const finishSignIn: Agent["finishSignIn"] = async (callbackUrl, checks, { save } = {}) =>
-    createSession(context, await completeSignIn(context, callbackUrl, checks), save);
+  const finishSignIn: Agent["finishSignIn"] = async (callbackUrl, checks, keeping = {}) => {
+    const { signal } = keeping;
+    signal?.throwIfAborted();
+    const signIn = await untilAborted(completeSignIn(context, callbackUrl, checks), signal);
+    const { store, key = DEFAULT_KEY } = keeping;
+    await store?.set(key, JSON.stringify(signIn));
+    return createSession(context, signIn, keeping);
+  };
   return {
-    async startSignIn({ save, ...asked }) {
-      const { url, checks } = await beginSignIn(context, asked);
-      return { url, checks, finish: (callbackUrl) => finishSignIn(callbackUrl, checks, save ? { save } : {}) };
+    async startSignIn({ save, store, key, stepUp, signal, ...asked }) {
+      signal?.throwIfAborted();
+      const keeping = { ...(save ? { save } : {}), ...(store ? { store } : {}), ...(key === undefined ? {} : { key }) };
+      const demanded = { maxAge: stepUp?.maxAge, acrValues: stepUp?.acrValues };
+      const { url, checks } = await untilAborted(beginSignIn(context, { ...demanded, ...asked }), signal);
+      return { url, checks, finish: (callbackUrl) => finishSignIn(callbackUrl, checks, keeping) };
     },
     finishSignIn,
-    session: (signIn, { save } = {}) => createSession(context, signIn, save),
+    session: (signIn, keeping = {}) => createSession(context, signIn, keeping),
+    async restore(keeping) {
+      const signIn = await readKept(context, keeping);
+      return signIn && createSession(context, signIn, keeping);
+    },
   };
 }

@@ -1,12 +1,11 @@
 import { spawn } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Agent, SessionOptions, StartedSignIn } from "./agent.ts";
+import type { Agent, StartedSignIn, StartSignInOptions } from "./agent.ts";
 import { AgentError, placeError } from "./errors.ts";
 import type { Session } from "./session.ts";
-import type { SignInOptions } from "./sign-in.ts";
 
 /** How a sign-in by browser goes. */
-export interface BrowserSignInOptions extends Omit<SignInOptions, "redirectUri">, SessionOptions {
+export interface BrowserSignInOptions extends Omit<StartSignInOptions, "redirectUri"> {
   /** Opens a URL in the person's browser; by default the desktop's own way. */
   readonly open?: (url: string) => unknown;
   /** Port to listen on at 127.0.0.1; a free one by default. The IdP must allow loopback redirects with any port (RFC 8252 §7.3). */
@@ -15,8 +14,6 @@ export interface BrowserSignInOptions extends Omit<SignInOptions, "redirectUri">
   readonly path?: string;
   /** Seconds that the person has; 300 by default. */
   readonly timeout?: number;
-  /** Gives up early. */
-  readonly signal?: AbortSignal;
 }
 
 /**

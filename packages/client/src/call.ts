@@ -30,7 +30,7 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
     let renewed = false;
     let widened = false;
     for (;;) {
-      const response = await call.send(token);
+      const response = await sendProving(context, call, token);
       const challenge = response.status === 401 || response.status === 403 ? readChallenge(response) : undefined;
       if (challenge === undefined) return response;
       if (response.status === 401) {
@@ -60,6 +60,17 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
   };
 }
 
+/** A resource that wants a nonce gets the call again, once, with a proof that has it. @see RFC 9449 §9 */
+async function sendProving(context: AgentContext, call: Call, token: AccessToken | undefined): Promise<Response> {
+  const response = await call.send(token);
+  if (token?.tokenType !== "DPoP") return response;
+  const isNew = context.prover?.note("resource", call.url, response.headers) ?? false;
+  const wanted = response.status === 401 && readChallenge(response)?.error === "use_dpop_nonce";
+  if (!isNew || !wanted || !call.repeatable) return response;
+  await discard(response);
+  return call.send(token);
+}
+
 function prepare(context: AgentContext, input: string | URL | Request, init: RequestInit | undefined): Call {
   const url = input instanceof Request ? input.url : String(input);
   const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
@@ -78,6 +89,7 @@ function prepare(context: AgentContext, input: string | URL | Request, init: Req
   }
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
   const body = init?.body ?? (input instanceof Request ? input.body : undefined);
+  const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
   const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : "follow");
   return {
     url,
@@ -86,7 +98,11 @@ function prepare(context: AgentContext, input: string | URL | Request, init: Req
     repeatable: !(body instanceof ReadableStream),
     async send(token) {
       const sent = new Headers(headers);
-      if (token) sent.set("authorization", `Bearer ${token.accessToken}`);
+      if (token) sent.set("authorization", `${token.tokenType} ${token.accessToken}`);
+      if (token?.tokenType === "DPoP") {
+        const proof = await context.prover?.headers("resource", method, url, token.accessToken);
+        for (const [name, value] of Object.entries(proof ?? {})) sent.set(name, value);
+      }
       // Called bare: the platform's fetch insists on its own `this`.
       const { fetch } = context;
       const response = await attempt(where, signal, () => fetch(input, { ...init, headers: sent, redirect: "manual" }));

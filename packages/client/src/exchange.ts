@@ -1,5 +1,7 @@
-import { parseScope } from "@credence/protocol";
+import { asObject, parseScope } from "@credence/protocol";
+import { type AuthorizationDetail, detailsWithin } from "@credence/protocol/authorization-details";
 import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-auth";
+import { type Confirmation, sameConfirmation } from "@credence/protocol/dpop";
 import type { GuardedResponse } from "@credence/protocol/fetch";
 import { decodeIdJag, type IdJagClaims } from "@credence/protocol/id-jag";
 import { type AuthorizationServerMetadata, issuesIdJags } from "@credence/protocol/metadata";
@@ -8,6 +10,7 @@ import {
   parseTokenExchangeAnswer,
   type TokenExchangeAnswer,
 } from "@credence/protocol/token-exchange";
+import { takesProofs } from "./dpop.ts";
 import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
 import type { AgentContext } from "./options.ts";
 
@@ -19,6 +22,8 @@ export interface IdJagRequest {
   readonly resource: string;
   /** Scope tokens divided by spaces; without it the organization's policy chooses. */
   readonly scope?: string;
+  /** What exactly the agent wants to do. @see RFC 9396 */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
 }
 
 /** An ID-JAG whose claims fit what was asked for. Secret. */
@@ -31,24 +36,39 @@ export interface IdJag {
   readonly expiresAt: number;
 }
 
+/** What stands for the person, and whether the ID-JAG is to be bound to the agent's key. */
+export interface ExchangeSubject {
+  readonly token: string;
+  /** A token type URN; an ID token by default. @see RFC 8693 §3 */
+  readonly type?: string;
+  readonly bind?: boolean;
+}
+
 /**
- * Exchanges an ID token for an ID-JAG at the IdP, and checks the answer against the question.
+ * Exchanges a subject token for an ID-JAG at the IdP, and checks the answer against the question.
  *
  * @throws AgentError with leg `exchange`.
  * @see ID-JAG draft §4.3
  */
-export async function exchange(context: AgentContext, request: IdJagRequest, idToken: string): Promise<IdJag> {
+export async function exchange(context: AgentContext, request: IdJagRequest, subject: ExchangeSubject): Promise<IdJag> {
   const { issuer, client } = context.idp;
   const where: Where = { leg: "exchange", party: issuer };
   return placed(where, async () => {
     const app = await appClient(context, request.audience);
     const metadata = await context.discovery.identityProvider(issuer);
     checkIssuesIdJags(metadata, where);
-    const form = buildTokenExchangeRequest({ ...request, subjectToken: idToken });
-    const answer = await postForm(context, metadata, form, client);
+    const { token: subjectToken, type: subjectTokenType, bind = false } = subject;
+    const form = buildTokenExchangeRequest({
+      ...request,
+      subjectToken,
+      ...(subjectTokenType === undefined ? {} : { subjectTokenType }),
+    });
+    const answer = await postForm(context, metadata, form, client, bind);
     if (answer.status !== 200) throw errorOfAnswer(answer, where);
     const granted = parseTokenExchangeAnswer(answer.json());
-    const idJag = checkIdJag(granted, request, { issuer, clientId: app.clientId, now: context.now() }, where);
+    const expected = { issuer, clientId: app.clientId, now: context.now() };
+    const idJag = checkIdJag(granted, request, expected, where);
+    await checkBinding(context, idJag.claims, bind, where);
     context.watch({ type: "id-jag", claims: idJag.claims });
     return idJag;
   });
@@ -76,19 +96,72 @@ function checkIssuesIdJags(metadata: AuthorizationServerMetadata, where: Where):
   }
 }
 
-/** Posts a form to the token endpoint that the issuer's own metadata names, with the client's proof for that issuer. */
+/**
+ * Whether both sides take DPoP proofs, so that tokens for an app are bound.
+ * @throws AgentError `not_supported` where binding is required and one of them does not.
+ */
+export async function bindsTo(context: AgentContext, server: AuthorizationServerMetadata): Promise<boolean> {
+  const { prover } = context;
+  if (prover === undefined) return false;
+  const idp = await context.discovery.identityProvider(context.idp.issuer);
+  const without = [idp, server].find((metadata) => !takesProofs(metadata));
+  if (without === undefined) return true;
+  if (!prover.required) return false;
+  throw new AgentError(`${without.issuer} takes no DPoP proofs, and this agent is set to use nothing unbound.`, {
+    leg: "discovery",
+    party: without.issuer,
+    code: "not_supported",
+    reason: "dpop-not-supported",
+  });
+}
+
+/** A key or certificate that was shown and is not in the ID-JAG is a downgrade. @see ID-JAG draft §9.8.1.1, §9.8.2.1 */
+async function checkBinding(
+  { prover, certificateThumbprint }: AgentContext,
+  { cnf }: IdJagClaims,
+  bound: boolean,
+  where: Where,
+): Promise<void> {
+  const expected = bound && prover ? { jkt: await prover.jkt() } : certificateOf(certificateThumbprint);
+  const same = expected === undefined ? cnf === undefined : cnf !== undefined && sameConfirmation(cnf, expected);
+  if (!same) throw mismatch(where, "binding-differs", "the ID-JAG is not bound to what this agent has proven");
+}
+
+function certificateOf(thumbprint: string | undefined): Confirmation | undefined {
+  return thumbprint === undefined ? undefined : { "x5t#S256": thumbprint };
+}
+
+/**
+ * Posts a form to the token endpoint that the issuer's own metadata names, with the client's proof for that issuer.
+ *
+ * @param bind - With a proof of the agent's key; where the server wants a nonce, once more with it.
+ */
 export async function postForm(
   context: AgentContext,
   metadata: AuthorizationServerMetadata,
   form: URLSearchParams,
   client: ClientIdentity,
+  bind: boolean = false,
 ): Promise<GuardedResponse> {
-  const proof = await addClientAuth(form, client, metadata.issuer, context.now());
-  return context.guarded(metadata.token_endpoint, {
-    method: "POST",
-    headers: { ...proof, "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: form.toString(),
-  });
+  const url = metadata.token_endpoint;
+  const prover = bind ? context.prover : undefined;
+  const send = async (): Promise<GuardedResponse> => {
+    const proof = await addClientAuth(form, client, metadata.issuer, context.now());
+    const dpop = await prover?.headers("token", "POST", url);
+    const type = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
+    return context.guarded(url, { method: "POST", headers: { ...proof, ...dpop, ...type }, body: form.toString() });
+  };
+  const answer = await send();
+  const isNew = prover?.note("token", url, answer.headers) ?? false;
+  return isNew && answer.status === 400 && errorIn(answer) === "use_dpop_nonce" ? send() : answer;
+}
+
+function errorIn(answer: GuardedResponse): unknown {
+  try {
+    return asObject(answer.json())?.error;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Seconds by which clocks may differ. */
@@ -114,6 +187,8 @@ function checkIdJag(
   checkResource(answer.resource, request.resource, where);
   checkScope(claims.scope, request.scope, where);
   checkScope(answer.scope, request.scope, where);
+  checkDetails(claims.authorization_details, request.authorizationDetails, where);
+  checkDetails(answer.authorization_details, request.authorizationDetails, where);
   return {
     idJag: answer.access_token,
     claims,
@@ -154,9 +229,22 @@ export function checkScope(said: string | undefined, asked: string | undefined, 
   }
 }
 
-/** Refuses an access token that is sent in another way than ours. @see RFC 6749 §7.1 */
-export function checkTokenType(said: string, where: Where): void {
-  if (said.toLowerCase() === "bearer") return;
+/** Refuses an answer that gives details beyond those that were asked for. @see RFC 9396 §7.1 */
+export function checkDetails(
+  said: readonly AuthorizationDetail[] | undefined,
+  asked: readonly AuthorizationDetail[] | undefined,
+  where: Where,
+): void {
+  if (said === undefined || detailsWithin(said, asked ?? [])) return;
+  throw mismatch(where, "details-wider", "the answer grants authorization details that were not asked for");
+}
+
+/**
+ * Refuses an access token that is sent in another way than ours: a bound one as DPoP, any other as a bearer token.
+ * @see RFC 6749 §7.1, RFC 9449 §5
+ */
+export function checkTokenType(said: string, where: Where, bound: boolean = false): void {
+  if (said.toLowerCase() === (bound ? "dpop" : "bearer")) return;
   throw mismatch(where, "token-type", "the access token is of a type that this agent does not use");
 }
 

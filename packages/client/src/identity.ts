@@ -1,7 +1,9 @@
+import { asObject } from "@credence/protocol";
 import { AgentError } from "./errors.ts";
 import { SingleFlight } from "./flight.ts";
 import type { AgentContext } from "./options.ts";
 import { endSignIn, readSignIn, renewSignIn, type SignIn, signInRequired } from "./sign-in.ts";
+import type { TokenStore } from "./token-store.ts";
 
 /** A person's sign-in over its life: renewed while the IdP renews it, then over. */
 export interface Identity {
@@ -24,8 +26,51 @@ export interface Identity {
 /** Keeps a sign-in, before anything is done with it; awaited. */
 export type SaveSignIn = (signIn: SignIn) => void | Promise<void>;
 
+/** How a session is kept beyond this process. */
+export interface SessionOptions {
+  /** Called with every renewed sign-in before it is used; awaited. */
+  readonly save?: SaveSignIn;
+  /** Where the sign-in is kept: at once, at each renewal, until the person signs out. `agent.restore` finds it again. */
+  readonly store?: TokenStore;
+  /** Under which name; `sign-in` by default. One person, one name. */
+  readonly key?: string;
+}
+
+/** Where a single person's sign-in is kept. */
+export const DEFAULT_KEY = "sign-in";
+
+/**
+ * The sign-in that a store keeps.
+ *
+ * @returns it; `undefined` where there is none, or one that can not be read: the person then signs in again.
+ */
+export async function readKept(
+  context: AgentContext,
+  { store, key = DEFAULT_KEY }: SessionOptions & { readonly store: TokenStore },
+): Promise<SignIn | undefined> {
+  const text = await store.get(key);
+  const kept = text === undefined ? undefined : asObject(parse(text));
+  if (kept === undefined || typeof kept.idToken !== "string") return undefined;
+  const { idToken, refreshToken, expiresAt } = kept;
+  const signIn = {
+    idToken,
+    ...(typeof refreshToken === "string" ? { refreshToken } : {}),
+    ...(typeof expiresAt === "number" ? { expiresAt } : {}),
+  };
+  return readSignIn(context, signIn);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Takes a sign-in into care. */
-export function createIdentity(context: AgentContext, signIn: SignIn, save: SaveSignIn | undefined): Identity {
+export function createIdentity(context: AgentContext, signIn: SignIn, keeping: SessionOptions = {}): Identity {
+  const { save, store, key = DEFAULT_KEY } = keeping;
   const where = { leg: "sign-in", party: context.idp.issuer } as const;
   let held = readSignIn(context, signIn);
   let over = false;
@@ -42,7 +87,18 @@ export function createIdentity(context: AgentContext, signIn: SignIn, save: Save
     return held.expiresAt - margin > context.now();
   }
 
+  /** Of the processes that share a store, one renews; the others find what it brought. */
   async function renew(): Promise<void> {
+    if (store === undefined) return renewHere();
+    await store.lock(key, async () => {
+      const kept = await readKept(context, { store, key });
+      const changed = kept !== undefined && kept.idToken !== held.idToken && kept.refreshToken !== held.refreshToken;
+      if (changed) held = readSignIn(context, kept);
+      if (!changed || !usable()) await renewHere();
+    });
+  }
+
+  async function renewHere(): Promise<void> {
     const { refreshToken } = held;
     if (!refreshToken) throw signInRequired(where, "The sign-in has expired, and there is no refresh token");
     // Kept at once: a rotated token that got lost would end the whole grant (RFC 9700 §4.14.2).
@@ -54,18 +110,17 @@ export function createIdentity(context: AgentContext, signIn: SignIn, save: Save
 
   async function keep(): Promise<void> {
     const { idToken, refreshToken, expiresAt } = held;
+    const kept = { idToken, expiresAt, ...(refreshToken === undefined ? {} : { refreshToken }) };
     try {
-      await save?.({ idToken, expiresAt, ...(refreshToken === undefined ? {} : { refreshToken }) });
+      await store?.set(key, JSON.stringify(kept));
+      await save?.(kept);
     } catch (cause) {
-      throw new AgentError(
-        "The renewed sign-in could not be kept: save failed. The next start may need a new sign-in.",
-        {
-          ...where,
-          code: "configuration",
-          reason: "save-failed",
-          cause,
-        },
-      );
+      throw new AgentError("The renewed sign-in could not be kept. The next start may need a new sign-in.", {
+        ...where,
+        code: "configuration",
+        reason: "save-failed",
+        cause,
+      });
     }
   }
 
@@ -89,6 +144,7 @@ export function createIdentity(context: AgentContext, signIn: SignIn, save: Save
       over = true;
       // A renewal that is under way brings a new refresh token: that one is to be revoked, not the old one.
       await renewals.run("renew", async () => {}).catch(() => {});
+      await store?.delete(key);
       return endSignIn(context, held, postLogoutRedirectUri);
     },
   };

@@ -2,8 +2,11 @@ import { CredenceError } from "@credence/protocol";
 import type { ClientIdentity } from "@credence/protocol/client-auth";
 import { checkUrl, type GuardedFetch, guardedFetch } from "@credence/protocol/fetch";
 import { createDiscovery, type Discovery } from "./discovery.ts";
+import { createProver, type DpopOptions, type Prover } from "./dpop.ts";
 import { AgentError } from "./errors.ts";
 import type { AgentEvent } from "./events.ts";
+import type { IdJagRequest } from "./exchange.ts";
+import type { AccessToken } from "./redeem.ts";
 
 /** The agent's own credential at one app's authorization server. */
 export interface AppCredential {
@@ -23,6 +26,24 @@ export interface AgentOptions {
   };
   /** Credentials by authorization server: a list, or a look-up by exact issuer. */
   readonly apps: readonly AppCredential[] | ((issuer: string) => AppLookup);
+  /**
+   * Binds tokens to a key of the agent's, where the IdP and the app take proofs; without it they are bearer tokens.
+   * @see ID-JAG draft §9.8.1
+   */
+  readonly dpop?: DpopOptions;
+  /**
+   * The SHA-256 thumbprint (base64url) of the certificate that `fetch` shows: an ID-JAG that is bound to another one, or,
+   * with `dpop` out of play, to none, is not used. @see ID-JAG draft §9.8.2.1
+   */
+  readonly certificateThumbprint?: string;
+  /** What is exchanged for ID-JAGs: the ID token (default), or the IdP's own refresh token where there is one. */
+  readonly subject?: "id_token" | "refresh_token";
+  /**
+   * Another way to a token of an app that has nothing to do with ID-JAGs: the app's own code flow. Asked only when the IdP
+   * or the app says that it does not support them; never after a denial, which is final.
+   * @returns the token, or `undefined` to fail with the error.
+   */
+  readonly fallback?: (error: AgentError, request: IdJagRequest) => Promise<AccessToken | undefined>;
   /** Development only: allows `http:` and this machine's own addresses. False by default. */
   readonly development?: boolean;
   /**
@@ -56,6 +77,11 @@ export interface AgentContext {
   readonly now: () => number;
   readonly renewBefore: number;
   readonly watch: (event: AgentEvent) => void;
+  /** Absent where tokens are not bound to a key. */
+  readonly prover: Prover | undefined;
+  readonly certificateThumbprint: string | undefined;
+  readonly subject: "id_token" | "refresh_token";
+  readonly fallback: AgentOptions["fallback"];
 }
 
 /**
@@ -79,6 +105,10 @@ export function readOptions(options: AgentOptions): AgentContext {
     now,
     renewBefore,
     watch: quietly(options.watch),
+    prover: options.dpop && createProver(options.dpop, now),
+    certificateThumbprint: options.certificateThumbprint,
+    subject: options.subject ?? "id_token",
+    fallback: options.fallback,
   };
 }
 

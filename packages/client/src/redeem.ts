@@ -1,8 +1,10 @@
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import { buildJwtBearerRequest, parseAccessTokenAnswer } from "@credence/protocol/jwt-bearer";
 import { type AuthorizationServerMetadata, redeemsIdJags } from "@credence/protocol/metadata";
 import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
 import {
   appClient,
+  checkDetails,
   checkResource,
   checkScope,
   checkTokenType,
@@ -15,11 +17,14 @@ import type { AgentContext } from "./options.ts";
 /** An access token of an app. Secret; goes to its resource and nowhere else. */
 export interface AccessToken {
   readonly accessToken: string;
-  readonly tokenType: "Bearer";
+  /** `DPoP`: bound to the agent's key, and sent with a proof of it. */
+  readonly tokenType: "Bearer" | "DPoP";
   /** Seconds since the epoch; `undefined` when the server did not say. */
   readonly expiresAt: number | undefined;
   /** What was granted, as far as anybody said so. */
   readonly scope: string | undefined;
+  /** What was granted, where details were asked for. */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
   /** The resource's identifier: the token is for URLs that it covers. */
   readonly resource: string;
   /** Issuer of the authorization server that gave it. */
@@ -58,6 +63,7 @@ export async function redeem(
   metadata: AuthorizationServerMetadata,
   request: IdJagRequest,
   granted: IdJag,
+  bound: boolean = false,
 ): Promise<AccessToken> {
   const { issuer } = metadata;
   const where: Where = { leg: "redemption", party: issuer };
@@ -65,20 +71,23 @@ export async function redeem(
     const client = await appClient(context, issuer);
     const form = buildJwtBearerRequest({ assertion: granted.idJag, resource: request.resource });
     const askedAt = context.now();
-    const answer = await postForm(context, metadata, form, client);
+    const answer = await postForm(context, metadata, form, client, bound);
     if (answer.status !== 200) throw errorOfAnswer(answer, where);
     const token = parseAccessTokenAnswer(answer.json());
-    checkTokenType(token.token_type, where);
+    checkTokenType(token.token_type, where, bound);
     // An ID-JAG is a grant: as a bearer token it would hand the person to whoever sees it.
     if (token.access_token === granted.idJag) throw mismatch(where, "id-jag-returned", "it gave the ID-JAG back");
     checkScope(token.scope, granted.scope, where);
     checkResource(token.resource, request.resource, where);
+    const details = token.authorization_details ?? granted.claims.authorization_details;
+    checkDetails(details, granted.claims.authorization_details, where);
     const expiresAt = token.expires_in === undefined ? undefined : askedAt + token.expires_in;
     const scope = token.scope ?? granted.scope;
     context.watch({ type: "access-token", issuer, resource: request.resource, scope, expiresAt });
     return {
       accessToken: token.access_token,
-      tokenType: "Bearer",
+      tokenType: bound ? "DPoP" : "Bearer",
+      ...(details === undefined ? {} : { authorizationDetails: details }),
       expiresAt,
       scope,
       resource: request.resource,

@@ -19,7 +19,7 @@ export interface Routes {
   discover(url: string, challenge?: BearerChallenge): Promise<IdJagRequest>;
 }
 
-/** What a `WWW-Authenticate: Bearer` says. @see RFC 6750 §3, RFC 9728 §5.1 */
+/** What a `WWW-Authenticate` says, of Bearer or DPoP. @see RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1 */
 export interface BearerChallenge {
   readonly error: string | undefined;
   readonly scope: string | undefined;
@@ -29,14 +29,14 @@ export interface BearerChallenge {
 /**
  * Reads the challenge of a 401 or 403.
  *
- * @returns the Bearer challenge, an empty one when the answer has no challenge at all, or `undefined` when it wants
- * something else than a bearer token.
+ * @returns the challenge for an access token, an empty one when the answer has no challenge at all, or `undefined` when it
+ * wants something else.
  */
 export function readChallenge(response: Pick<Response, "headers">): BearerChallenge | undefined {
   const header = response.headers.get("www-authenticate");
   if (header === null) return { error: undefined, scope: undefined, metadataUrl: undefined };
-  const bearers = parseChallenges(header).filter(({ scheme }) => scheme === "bearer");
-  const chosen: Challenge | undefined = bearers.find(({ parameters }) => parameters.resource_metadata) ?? bearers[0];
+  const tokens = parseChallenges(header).filter(({ scheme }) => scheme === "bearer" || scheme === "dpop");
+  const chosen: Challenge | undefined = tokens.find(({ parameters }) => parameters.resource_metadata) ?? tokens[0];
   if (chosen === undefined) return undefined;
   const { error, scope, resource_metadata: metadataUrl } = chosen.parameters;
   return { error, scope: scope && parseScope(scope).ok ? scope : undefined, metadataUrl };

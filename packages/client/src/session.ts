@@ -1,9 +1,10 @@
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import type { ClientIdentity } from "@credence/protocol/client-auth";
 import { createFetch, type SessionFetch, tokenForChallenge } from "./call.ts";
 import { AgentError, placed } from "./errors.ts";
 import type { IdJag, IdJagRequest } from "./exchange.ts";
 import { untilAborted } from "./flight.ts";
-import { createIdentity, type SaveSignIn } from "./identity.ts";
+import { createIdentity, type SessionOptions } from "./identity.ts";
 import type { AgentContext } from "./options.ts";
 import type { AccessToken } from "./redeem.ts";
 import { createRoutes } from "./routes.ts";
@@ -16,6 +17,8 @@ export interface TokenRequest {
   readonly resource: string;
   /** Scope tokens divided by spaces; by default what the resource lists, else what the policy chooses. */
   readonly scope?: string;
+  /** What exactly the agent wants to do, where the app has types for it. @see RFC 9396 */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
   /**
    * Issuer of the app's authorization server. With it nothing is discovered, and `resource` is taken as the identifier;
    * without it the resource's metadata says.
@@ -59,11 +62,11 @@ export interface Session {
     refused?: string,
   ): Promise<AccessToken & { readonly route: IdJagRequest }>;
   /**
-   * An ID-JAG, for libraries that redeem it themselves.
+   * An ID-JAG, for libraries that redeem it themselves; with `bind`, to be redeemed with a proof of the agent's DPoP key.
    * @throws AgentError
    * @see ID-JAG draft §4.3
    */
-  idJag(request: IdJagRequest): Promise<IdJag>;
+  idJag(request: IdJagRequest & { readonly bind?: boolean | undefined }): Promise<IdJag>;
   /** The agent's credential at an authorization server, for libraries that redeem themselves; by exact issuer. */
   clientAt(issuer: string): Promise<ClientIdentity | undefined>;
   /**
@@ -84,13 +87,16 @@ export interface Session {
 }
 
 /** Makes a session of a sign-in. @throws AgentError `configuration` when the ID token is not of this IdP and client. */
-export function createSession(context: AgentContext, signIn: SignIn, save?: SaveSignIn): Session {
-  const identity = createIdentity(context, signIn, save);
+export function createSession(context: AgentContext, signIn: SignIn, keeping?: SessionOptions): Session {
+  const identity = createIdentity(context, signIn, keeping);
   const tokens = createTokenSource(context, identity);
   const routes = createRoutes(context);
 
-  async function routeOf({ resource, scope, audience }: TokenRequest): Promise<IdJagRequest> {
-    const asked = scope === undefined ? {} : { scope };
+  async function routeOf({ resource, scope, audience, authorizationDetails }: TokenRequest): Promise<IdJagRequest> {
+    const asked = {
+      ...(scope === undefined ? {} : { scope }),
+      ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
+    };
     if (audience !== undefined) return { audience, resource, ...asked };
     const known = routes.known(resource) ?? (await routes.discover(resource));
     return { ...known, ...asked };

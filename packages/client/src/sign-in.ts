@@ -2,6 +2,7 @@ import { CredenceError } from "@credence/protocol";
 import { addClientAuth } from "@credence/protocol/client-auth";
 import { checkUrl } from "@credence/protocol/fetch";
 import { decodeJws } from "@credence/protocol/jws";
+import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
 import {
   AuthorizationResponseError,
   allowInsecureRequests,
@@ -22,6 +23,7 @@ import {
   type TokenEndpointResponse,
   tokenRevocation,
 } from "openid-client";
+import { takesProofs } from "./dpop.ts";
 import { AgentError, errorOfBody, placed, placeError, type Where } from "./errors.ts";
 import type { AgentContext } from "./options.ts";
 
@@ -242,6 +244,8 @@ async function withIdp<T>(
 
 function configure(context: AgentContext, metadata: ServerMetadata): Configuration {
   const { client } = context.idp;
+  // A public client's refresh token is bound to its key (RFC 9449 §5); a confidential one's is bound to its credential.
+  const prover = takesProofs(metadata as AuthorizationServerMetadata) ? context.prover : undefined;
   const authenticate: ClientAuth = async (as, _client, body, headers) => {
     const added = await addClientAuth(body, client, as.issuer, context.now());
     for (const [name, value] of Object.entries(added)) headers.set(name, value);
@@ -252,7 +256,15 @@ function configure(context: AgentContext, metadata: ServerMetadata): Configurati
   if (context.development) allowInsecureRequests(configuration);
   configuration[customFetch] = async (url, init) => {
     const { body, ...rest } = init;
-    const answer = await context.guarded(url, { ...rest, ...(body instanceof URLSearchParams ? { body } : {}) });
+    const form = body instanceof URLSearchParams ? { body } : {};
+    const send = async () => {
+      const dpop = url === metadata.token_endpoint ? await prover?.headers("token", "POST", url) : undefined;
+      return context.guarded(url, { ...rest, ...form, headers: { ...rest.headers, ...dpop } });
+    };
+    let answer = await send();
+    // Refused before the code or refresh token was looked at: the same request, with the nonce.
+    const wanted = answer.status === 400 && answer.text.includes('"use_dpop_nonce"');
+    if (prover?.note("token", url, answer.headers) && wanted) answer = await send();
     const empty = answer.status === 204 || answer.status === 304;
     return new Response(empty ? null : answer.text, { status: answer.status, headers: answer.headers });
   };

@@ -1,5 +1,6 @@
+import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import { AgentError, type Where } from "./errors.ts";
-import { appClient, exchange, type IdJag, type IdJagRequest, scopeTokens } from "./exchange.ts";
+import { appClient, bindsTo, exchange, type IdJag, type IdJagRequest, scopeTokens } from "./exchange.ts";
 import { BoundedMap, SingleFlight } from "./flight.ts";
 import type { Identity } from "./identity.ts";
 import type { AgentContext } from "./options.ts";
@@ -13,9 +14,12 @@ export interface TokenSource {
    * @param refused - One that the resource did not take: anything but this.
    */
   token(request: IdJagRequest, refused?: string): Promise<AccessToken>;
-  idJag(request: IdJagRequest): Promise<IdJag>;
+  idJag(request: IdJagRequest & { readonly bind?: boolean | undefined }): Promise<IdJag>;
   forget(): void;
 }
+
+/** What "not supported here" is, as the party itself says: a denial is none of these. */
+const UNSUPPORTED: ReadonlySet<string> = new Set(["id-jag-not-redeemed", "id-jag-not-issued", "dpop-not-supported"]);
 
 /** Access tokens kept at the most; seconds for which one is kept that does not say how long it lives. */
 const LIMITS = { tokens: 200, unstated: 300 };
@@ -32,29 +36,46 @@ export function createTokenSource(context: AgentContext, identity: Identity): To
   const flights = new SingleFlight<AccessToken>();
 
   async function obtain(request: IdJagRequest, key: string): Promise<AccessToken> {
-    const server = await findRedeemer(context, request.audience);
-    const token = await redeemOnceMore(
-      () => exchangeRenewing(request),
-      (idJag) => redeem(context, server, request, idJag),
-    );
+    const token = await obtainByIdJag(request).catch((cause: unknown) => otherwise(cause, request));
     // Signed out meanwhile: the answer belongs to nobody.
     identity.assertAlive();
     kept.set(key, { token, until: keepUntil(token) });
     return token;
   }
 
+  async function obtainByIdJag(request: IdJagRequest): Promise<AccessToken> {
+    const server = await findRedeemer(context, request.audience);
+    const bind = await bindsTo(context, server);
+    return redeemOnceMore(
+      () => exchangeRenewing(request, bind),
+      (idJag) => redeem(context, server, request, idJag, bind),
+    );
+  }
+
+  /** The app's own way, where ID-JAGs are not supported; never past a decision of the organization. */
+  async function otherwise(cause: unknown, request: IdJagRequest): Promise<AccessToken> {
+    if (cause instanceof AgentError && UNSUPPORTED.has(cause.reason ?? "")) {
+      const token = await context.fallback?.(cause, request);
+      if (token !== undefined) return token;
+    }
+    throw cause;
+  }
+
   /** The IdP decides anew for every access token, so that its no counts from then on. */
-  async function exchangeRenewing(request: IdJagRequest): Promise<IdJag> {
-    const before = identity.current().idToken;
+  async function exchangeRenewing(request: IdJagRequest, bind: boolean): Promise<IdJag> {
+    const before = identity.current();
+    if (context.subject === "refresh_token" && before.refreshToken !== undefined) {
+      return exchange(context, request, { token: before.refreshToken, type: TOKEN_TYPES.refreshToken, bind });
+    }
     const idToken = await identity.idToken();
     try {
-      return await exchange(context, request, idToken);
+      return await exchange(context, request, { token: idToken, bind });
     } catch (cause) {
-      const renewable = idToken === before && identity.renewable();
+      const renewable = idToken === before.idToken && identity.renewable();
       if (!(cause instanceof AgentError && cause.leg === "exchange" && cause.retry === "renew-sign-in" && renewable)) {
         throw cause;
       }
-      return exchange(context, request, await renewAfter(cause, idToken));
+      return exchange(context, request, { token: await renewAfter(cause, idToken), bind });
     }
   }
 
@@ -77,14 +98,16 @@ export function createTokenSource(context: AgentContext, identity: Identity): To
   return {
     async token(request, refused) {
       identity.assertAlive();
-      const key = JSON.stringify([request.audience, request.resource, [...scopeTokens(request.scope)].sort()]);
+      const { audience, resource, authorizationDetails: details = null } = request;
+      const key = JSON.stringify([audience, resource, [...scopeTokens(request.scope)].sort(), details]);
       const found = kept.get(key);
       if (found && found.until > context.now() && found.token.accessToken !== refused) return found.token;
       return flights.run(key, () => obtain(request, key));
     },
     async idJag(request) {
       await appClient(context, request.audience);
-      const idJag = await exchangeRenewing(request);
+      // Whoever redeems it themselves says whether they prove the key there.
+      const idJag = await exchangeRenewing(request, request.bind ?? context.prover?.required ?? false);
       identity.assertAlive();
       return idJag;
     },

@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { asObject } from "@credence/protocol";
+import { AgentError } from "./errors.ts";
+import { memoryTokenStore, type TokenStore } from "./token-store.ts";
+
+/** Seconds: how long somebody else's lock is waited for; after how long without a sign of life it is a dead process's. */
+const LOCK = { wait: 30, stale: 10, beat: 2 } as const;
+
+/**
+ * Keeps sign-ins in a file that only this user can read (mode 0600, its directory 0700 where it is made). A change replaces
+ * the whole file at once; processes that share it wait for each other.
+ *
+ * @param path - Of the file, made at the first write.
+ * @returns a store whose methods throw AgentError `configuration`: `token-store-open` where others may read the file,
+ * `token-store-malformed` where it is not one of ours, `token-store-locked` where another process holds it for too long.
+ */
+export function fileTokenStore(path: string): TokenStore {
+  const inProcess = memoryTokenStore();
+  const change = (edit: (entries: Record<string, string>) => void): Promise<void> =>
+    inProcess.lock(path, () =>
+      locked(`${path}.write.lock`, async () => {
+        const entries = await read(path);
+        edit(entries);
+        await write(path, entries);
+      }),
+    );
+  return {
+    get: async (key) => (await read(path))[key],
+    set: (key, value) => change((entries) => Object.assign(entries, { [key]: value })),
+    delete: (key) => change((entries) => void delete entries[key]),
+    lock: (key, work) => inProcess.lock(key, () => locked(`${path}.${fileName(key)}.lock`, work)),
+  };
+}
+
+function fileName(key: string): string {
+  return Buffer.from(key, "utf8").toString("base64url").slice(0, 100);
+}
+
+async function read(path: string): Promise<Record<string, string>> {
+  const mode = (await stat(path).catch(() => undefined))?.mode;
+  if (mode === undefined) return Object.create(null);
+  // Windows has other rights than these; there the user's own profile protects the file.
+  if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+    throw wrong(
+      "token-store-open",
+      `${path} can be read by others. Make it yours alone: chmod 600, then sign in again`,
+    );
+  }
+  const entries = asObject(parse(await readFile(path, "utf8")));
+  if (entries === undefined || !Object.values(entries).every((value) => typeof value === "string")) {
+    throw wrong("token-store-malformed", `${path} is no token store. Remove it, then sign in again`);
+  }
+  return Object.assign(Object.create(null), entries);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function write(path: string, entries: Readonly<Record<string, string>>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const next = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    const file = await open(next, "wx", 0o600);
+    try {
+      await file.writeFile(JSON.stringify(entries));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await chmod(next, 0o600);
+    await rename(next, path);
+  } catch (cause) {
+    await rm(next, { force: true });
+    throw cause;
+  }
+}
+
+/** A directory is made by one process alone; its age shows whether that one still lives. */
+async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  for (const until = Date.now() + LOCK.wait * 1_000; !(await take(path)); ) {
+    if (Date.now() > until)
+      throw wrong("token-store-locked", `Another process holds ${path}. End it, or remove the lock`);
+    await delay(20);
+  }
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, LOCK.beat * 1_000);
+  try {
+    return await work();
+  } finally {
+    clearInterval(beat);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function take(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+    const since = (await stat(path).catch(() => undefined))?.mtimeMs;
+    if (since !== undefined && Date.now() - since > LOCK.stale * 1_000)
+      await rm(path, { recursive: true, force: true });
+    return false;
+  }
+}
+
+function wrong(reason: string, message: string): AgentError {
+  return new AgentError(`${message}.`, { leg: "sign-in", party: "the agent itself", code: "configuration", reason });
+}
