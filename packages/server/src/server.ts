@@ -1,9 +1,12 @@
 import { CredenceError } from "@credence/protocol";
+import { guardedFetch } from "@credence/protocol/fetch";
 import { importSigner } from "@credence/protocol/jws";
+import { nodeFetch } from "@credence/protocol/node";
 import { adminApp } from "./admin/app.ts";
 import { listenOnSocket, socketPath } from "./admin/socket.ts";
 import { type Audit, openAudit } from "./audit/audit.ts";
-import type { Agent, SecretRef } from "./directory/types.ts";
+import { clientDocuments } from "./directory/client-documents.ts";
+import type { SecretRef } from "./directory/types.ts";
 import { listen } from "./http/listener.ts";
 import { createRouter } from "./http/router.ts";
 import { createIdpIssuer } from "./idp/issuer.ts";
@@ -12,7 +15,8 @@ import { describeError, type Logger } from "./log.ts";
 import { applyOrganization, type OrganizationPorts } from "./organization/apply.ts";
 import type { Problem } from "./organization/problems.ts";
 import { renderProblems } from "./organization/render.ts";
-import type { Lifetimes } from "./sign-in/configuration.ts";
+import type { Credential } from "./sign-in/clients.ts";
+import { type Lifetimes, PATHS } from "./sign-in/configuration.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
 import { storePath } from "./store/files.ts";
@@ -31,11 +35,15 @@ export interface ServerOptions {
   readonly port: number;
   /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed; none by default. */
   readonly trustedProxies?: readonly string[];
+  /** Whether those proxies hand on the certificates of clients in `Client-Cert` (RFC 9440); false by default. */
+  readonly clientCertHeader?: boolean;
   readonly dataDir: string;
   /** Path of the key-encryption key: outside the data directory. */
   readonly keyFile: string;
   /** Of an ID-JAG in seconds, where a connection states none. */
   readonly idJagLifetime: number;
+  /** Whether every DPoP proof must carry a nonce of ours; false by default. */
+  readonly dpopNonces?: boolean;
   readonly lifetimes?: Partial<Lifetimes>;
   /** Whom people tell when something looks wrong. */
   readonly support?: string;
@@ -144,7 +152,18 @@ interface House {
 async function createHandler(options: ServerOptions, house: House): Promise<Parameters<typeof listen>[0]["handler"]> {
   const { issuer, log } = options;
   const { store, keyring, audit, now } = house;
-  const clientSecret = (agent: Agent): string | Promise<string> => secretOf(agent, options.resolveSecret);
+  const clientSecret = (client: Credential): Promise<string> => secretOf(client, options.resolveSecret);
+  const { issuerIsLoopback: allowLoopback } = options;
+  const fetch = guardedFetch({ fetch: nodeFetch({ allowLoopback }), allowLoopback });
+  const documents = clientDocuments({
+    fetch,
+    store,
+    allowLoopback,
+    now,
+    changed: ({ agentId, members }) => audit.record({ code: "client.metadata-changed", agent: agentId, members }),
+  });
+  const nonceSecret = options.dpopNonces ? Buffer.from(keyring.secretFor("dpop nonces"), "base64url") : undefined;
+  const naming = { pairwise: keyring.secretFor("pairwise") };
   // One mark for exchange and sign-in alike: an assertion used in one place is used up in the other.
   const markAssertionUsed = (key: string, expiresAt: number) => store.consume("client-assertion", key, expiresAt);
   const keys = keyring.signingKeys("idp");
@@ -154,10 +173,14 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     now,
     sealing: keyring,
     jwks: { keys: keys.map(({ privateJwk }) => privateJwk) },
-    cookieKeys: [keyring.cookieSecret()],
+    cookieKeys: [keyring.secretFor("cookies")],
     clientSecret,
+    documents,
+    naming,
+    fetch,
+    ...(nonceSecret === undefined ? {} : { nonceSecret }),
     markAssertionUsed,
-    organizationName: () => store.organizationName(),
+    organizationName: async () => (await store.organizationHead()).name,
     record: signInRecorder(audit),
     report: ({ reference, code, error }) => log.warn({ reference, code, ...describeError(error) }, "error page shown"),
     ...(options.lifetimes === undefined ? {} : { lifetimes: options.lifetimes }),
@@ -171,7 +194,13 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     audit,
     clientSecret,
     markAssertionUsed,
+    keysOf: documents.keysOf,
+    metadataOf: documents.metadata,
+    naming,
+    tokenEndpoint: `${issuer}${PATHS.token}`,
+    ...(nonceSecret === undefined ? {} : { nonceSecret }),
     sessionAlive: signIn.alive,
+    refreshTokenAlive: signIn.refreshTokenAlive,
     signer: await importSigner(first.privateJwk),
     publicKeys: keys.map(({ publicJwk }) => publicJwk),
     algorithms: keys.map(({ alg }) => alg),
@@ -182,6 +211,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   return createRouter({
     issuer,
     trustedProxies: options.trustedProxies ?? [],
+    clientCertHeader: options.clientCertHeader ?? false,
     store,
     clientSecret,
     signIn,
@@ -191,9 +221,9 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   });
 }
 
-async function secretOf(agent: Agent, resolve: ServerOptions["resolveSecret"]): Promise<string> {
-  if ("secret" in agent.auth) return resolve(agent.auth.secret);
-  throw new CredenceError(`The agent ${agent.id} has no secret.`, { code: "configuration" });
+async function secretOf({ id, auth }: Credential, resolve: ServerOptions["resolveSecret"]): Promise<string> {
+  if ("secret" in auth) return resolve(auth.secret);
+  throw new CredenceError(`The client ${id} has no secret.`, { code: "configuration" });
 }
 
 function sweepOften(store: Store, now: () => number, log: Logger): () => void {

@@ -7,6 +7,7 @@ export const AUDIT_CODES = [
   "exchange.step-up",
   "exchange.refused",
   "client.refused",
+  "client.metadata-changed",
   "sign-in.succeeded",
   "sign-in.failed",
   "sign-out",
@@ -79,6 +80,14 @@ export interface AuditEvent {
   readonly resource?: readonly string[];
   readonly scopesAsked?: readonly string[];
   readonly scopesGranted?: readonly string[];
+  /** Types of the authorization details that were asked for. */
+  readonly detailsAsked?: readonly string[];
+  /** Types of the authorization details that were granted; their members may be personal, and stay in the ID-JAG. */
+  readonly detailsGranted?: readonly string[];
+  /** Id of the agent that acts, where the request named one. */
+  readonly actor?: string;
+  /** What the ID-JAG is bound to. */
+  readonly binding?: "dpop" | "certificate";
   /** Ids of the connections that were used, or came nearest. */
   readonly connections?: readonly string[];
   /** The first is the one to tell. */
@@ -94,6 +103,8 @@ export interface AuditEvent {
   /** Revision of the organization after a change. */
   readonly revision?: number;
   readonly changes?: readonly AuditChange[];
+  /** Members of an agent's metadata document that are not as they were. */
+  readonly members?: readonly string[];
   readonly key?: { readonly kid: string; readonly use: string; readonly alg: string };
   readonly failures?: readonly AuditFailures[];
 }

@@ -96,6 +96,10 @@ const payloadSchema = z.strictObject({
   resource: texts,
   scopesAsked: texts,
   scopesGranted: texts,
+  detailsAsked: texts,
+  detailsGranted: texts,
+  actor: text,
+  binding: z.enum(["dpop", "certificate"]).exactOptional(),
   connections: texts,
   reasons,
   nearMisses: reasons,
@@ -111,6 +115,7 @@ const payloadSchema = z.strictObject({
       }),
     )
     .exactOptional(),
+  members: texts,
   key: z.strictObject({ kid: z.string(), use: z.string(), alg: z.string() }).exactOptional(),
   failures: z.array(z.strictObject({ reason: z.string(), count: z.number() })).exactOptional(),
   personal: z.record(z.string(), z.string()).exactOptional(),

@@ -17,6 +17,8 @@ describe("the deployment", () => {
       host: "127.0.0.1",
       port: 8787,
       trustedProxies: [],
+      clientCertHeader: false,
+      dpopNonces: false,
       dataDir: resolve("credence-data"),
       keyFile: resolve("credence-data.key"),
       logLevel: "info",

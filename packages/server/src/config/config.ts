@@ -15,6 +15,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly trustedProxies: readonly string[];
+  readonly clientCertHeader: boolean;
+  readonly dpopNonces: boolean;
   readonly dataDir: string;
   readonly keyFile: string;
   readonly organization?: string;
@@ -163,6 +165,8 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
     host: deployment.host,
     port: deployment.port,
     trustedProxies: deployment.trusted_proxies,
+    clientCertHeader: deployment.client_cert_header,
+    dpopNonces: deployment.dpop_nonces,
     dataDir,
     keyFile: deployment.key_file === undefined ? defaultKeyFile(dataDir) : resolve(deployment.key_file),
     ...(deployment.organization === undefined ? {} : { organization: resolve(deployment.organization) }),

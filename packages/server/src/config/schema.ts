@@ -19,6 +19,15 @@ function lifetime(byDefault: string, most: number) {
     .refine((seconds) => seconds >= 1 && seconds <= most, { error: `is out of bounds: 1s to ${most}s` });
 }
 
+/** Off unless it is switched on. */
+function flag() {
+  return z
+    .union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")], {
+      error: "is neither true nor false",
+    })
+    .default(false);
+}
+
 const DAY = 86_400;
 
 /**
@@ -59,6 +68,10 @@ export const deploymentSchema = z.strictObject({
       error: "is no list of addresses and networks: 10.0.0.7, 10.0.0.0/8",
     })
     .default([]),
+  /** Whether the trusted proxies hand on clients' certificates in `Client-Cert`. */
+  client_cert_header: flag(),
+  /** Whether every DPoP proof must carry a nonce of ours. */
+  dpop_nonces: flag(),
   /** Data directory, 0700. */
   data: path.default(DEFAULT_DATA),
   /** Key-encryption key; DATA.key beside the data directory by default, never in it. */

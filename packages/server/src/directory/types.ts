@@ -3,6 +3,8 @@
  * The organization file's schema (`organization/`) parses into these; the store keeps and returns them.
  */
 
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
+
 /** Where a secret comes from. A literal is allowed only in a demo organization on a loopback issuer. */
 export type SecretRef = { readonly env: string } | { readonly file: string } | { readonly literal: string };
 
@@ -17,13 +19,17 @@ export interface Person {
   readonly passwordHash?: string;
 }
 
-/** How an agent proves itself at the token endpoint. `none` may sign people in, and nothing else. */
+/** How an agent proves itself at the token endpoint. `none` may exchange only where the agent is DPoP-bound. */
 export type AgentAuth =
   | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: SecretRef }
   | {
       readonly method: "private_key_jwt";
       readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
     }
+  /** Keys at a URL, fetched again when an unknown one is named. */
+  | { readonly method: "private_key_jwt"; readonly jwksUri: string }
+  /** The agent's id is the URL of its metadata: keys, redirect URIs and name come from there. */
+  | { readonly method: "client_id_metadata_document" }
   | { readonly method: "none" };
 
 /** An OAuth client that acts for people. Its `id` is its client id at this IdP. */
@@ -36,6 +42,10 @@ export interface Agent {
   readonly postLogoutRedirectUris: readonly string[];
   /** What a denial by policy is called on the wire; `invalid_grant` for peers that know no other. */
   readonly denialError: "access_denied" | "invalid_grant";
+  /** Every exchange needs a DPoP proof; with it, a public agent may exchange. @see RFC 9449 §5.2 */
+  readonly dpopBound?: boolean;
+  /** Seconds since the person signed in, for which the agent may act for them without a session (refresh tokens). */
+  readonly offlineMaxAge?: number;
 }
 
 /** A resource app. */
@@ -50,8 +60,47 @@ export interface App {
   readonly scopes: Readonly<Record<string, string>>;
   /** Agent id to that agent's client id at the app. */
   readonly clients: Readonly<Record<string, string>>;
-  /** What the app knows people by: their stable id, or (addresses are reassigned: a warning is given) their email. */
-  readonly subject: "id" | "email";
+  /**
+   * What the app knows people by, in SSO and in ID-JAGs alike: their stable id; an id that only this app sees; the app's
+   * own id of them (`people`); or (addresses are reassigned: a warning is given) their email.
+   */
+  readonly subject: "id" | "pairwise" | "own" | "email";
+  /** Person id to the app's own id of them: `sub` where `subject` is `own`, otherwise `aud_sub`. */
+  readonly people?: Readonly<Record<string, string>>;
+  /** Other names of the issuer that a request's `audience` may use: URNs. Unique like the issuer. */
+  readonly aliases?: readonly string[];
+  /** The organization's tenant at the app: `aud_tenant`. */
+  readonly audTenant?: string;
+  /** Optional claims that the app is told; all of them when absent. */
+  readonly claims?: readonly OptionalClaim[];
+  /** The person's SAML NameID, for apps that know people by it: `sub_id`. @see ID-JAG draft §3.2.2 */
+  readonly samlNameId?: SamlNameId;
+  /** Type of authorization details to its description, for people to read. @see RFC 9396 §2 */
+  readonly authorizationDetailsTypes?: Readonly<Record<string, string>>;
+  /** The app as a relying party of this IdP. */
+  readonly sso?: RelyingParty;
+}
+
+/** Claims of an ID-JAG that an app may do without. */
+export type OptionalClaim = "email" | "auth_time" | "acr" | "amr";
+
+/** How an app is told a person's NameID. */
+export interface SamlNameId {
+  /** Entity id of the SAML IdP. */
+  readonly issuer: string;
+  /** Which name of the person is the NameID. */
+  readonly nameId: App["subject"];
+  readonly format?: string;
+  readonly nameQualifier?: string;
+  readonly spNameQualifier?: string;
+}
+
+/** An app's OAuth client for signing people in. */
+export interface RelyingParty {
+  readonly clientId: string;
+  readonly auth: Exclude<AgentAuth, { readonly method: "client_id_metadata_document" }>;
+  readonly redirectUris: readonly string[];
+  readonly postLogoutRedirectUris: readonly string[];
 }
 
 /** Who: `person:ID`, `group:NAME` or `everyone`. */
@@ -72,7 +121,15 @@ export interface Connection {
   readonly conditions: {
     /** The sign-in may be at most this many seconds old. */
     readonly maxAge?: number;
+    /** The weakest way to sign in that is enough: one of `ACR_VALUES`. */
+    readonly acr?: string;
+    /** Only ID-JAGs that are bound to a key or certificate are granted. */
+    readonly bound?: boolean;
   };
+  /** What it grants by authorization details: each is a limit to those asked for. @see RFC 9396 */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
+  /** Ids of agents that may be named as actor; nobody when absent. @see RFC 8693 §4.1 */
+  readonly actors?: readonly string[];
   /** Lifetime of the ID-JAG in seconds; the server's default when absent. */
   readonly lifetime?: number;
   /** Seconds since the epoch after which the connection no longer counts. */
@@ -84,6 +141,8 @@ export interface Organization {
   readonly name: string;
   /** A demo may hold literal secrets, and only a loopback issuer serves it. */
   readonly demo: boolean;
+  /** The organization's name as a tenant of this IdP: `tenant` of every ID-JAG; absent where the issuer is its alone. */
+  readonly tenant?: string;
   readonly people: readonly Person[];
   readonly agents: readonly Agent[];
   readonly apps: readonly App[];

@@ -6,6 +6,7 @@ import type { SignIn } from "../sign-in/sign-in.ts";
 import { vouchForSource } from "../sign-in/source.ts";
 import type { Handler } from "./answer.ts";
 import type { BasicPorts } from "./basic.ts";
+import { vouchForCertificate } from "./certificate.ts";
 import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
 
 /** What stands behind the IdP's listener. */
@@ -13,6 +14,8 @@ export interface RouterOptions extends BasicPorts {
   readonly issuer: string;
   /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  /** Whether those proxies hand on the certificates of clients (RFC 9440); false by default. */
+  readonly clientCertHeader?: boolean;
   readonly signIn: Pick<SignIn, "provider" | "pages">;
   readonly exchange: Exchange;
   readonly report: Report;
@@ -42,9 +45,11 @@ export function createRouter(options: RouterOptions): Handler {
   const token = createTokenEndpoint({ ...options, url, provider });
   const secure = securityHeaders(issuer);
   const vouch = vouchFor(new URL(issuer));
+  const vouchCertificate = vouchForCertificate(options.clientCertHeader ?? false, options.trustedProxies);
   const vouchSource = vouchForSource(options.trustedProxies);
 
   return (req, res) => {
+    vouchCertificate(req);
     vouchSource(req);
     vouch(req);
     for (const [name, value] of secure) res.setHeader(name, value);

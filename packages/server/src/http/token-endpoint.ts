@@ -7,11 +7,14 @@ import { sourceOf } from "../sign-in/source.ts";
 import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
 import { type BasicPorts, normalizeBasic } from "./basic.ts";
 import { readBody, replay } from "./body.ts";
+import { certificateOf } from "./certificate.ts";
 
 /** What an exchange knows beside its request. */
 export interface ExchangeContext {
   /** The client's address. */
   readonly source: string;
+  /** The client's certificate, in DER. */
+  readonly certificate?: Uint8Array;
 }
 
 /** The token exchange, as a fetch handler. */
@@ -64,7 +67,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, ports: TokenEnd
   if (!body.ok) return body;
   const grantType = readGrantType(body.value);
   if (!grantType.ok) return grantType;
-  if (grantType.value === TOKEN_EXCHANGE_GRANT) return ok(await exchangeGrant(req, res, body.value, ports));
+  if (grantType.value === TOKEN_EXCHANGE_GRANT) return exchangeGrant(req, res, body.value, ports);
   if (SIGN_IN_GRANTS.has(grantType.value)) return ok(await signInGrant(req, res, body.value, ports));
   return refuse("grant-type-unsupported");
 }
@@ -93,13 +96,16 @@ async function exchangeGrant(
   res: ServerResponse,
   body: Buffer,
   { url, exchange }: TokenEndpointPorts,
-): Promise<void> {
+): Promise<Result<void>> {
+  const certificate = certificateOf(req);
+  if (!certificate.ok) return certificate;
   const headers = new Headers();
   for (const [name, values] of Object.entries(req.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);
   }
   const request = new Request(url, { method: "POST", headers, body: Uint8Array.from(body) });
-  await sendResponse(res, await exchange(request, { source: sourceOf(req) }));
+  const shown = certificate.value === undefined ? {} : { certificate: certificate.value };
+  return ok(await sendResponse(res, await exchange(request, { source: sourceOf(req), ...shown })));
 }
 
 async function signInGrant(

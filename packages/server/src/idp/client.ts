@@ -1,15 +1,19 @@
 import type { AuthenticationRequest } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
 import { authenticateClient, type ClientCredential, readClientAuth } from "@credence/protocol/client-auth";
-import { jwksKeys, type KeySource, parseJwks } from "@credence/protocol/jws";
+import type { KeySource } from "@credence/protocol/jws";
+import { type ClientMetadata, usesIdJag } from "@credence/protocol/metadata";
 import type { Agent } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
 
-/** An agent that proved itself. */
+/** An agent that proved itself: by its credential, or, where it is public, by its DPoP key. */
 export interface AuthenticatedAgent {
   readonly clientId: string;
   readonly agent: Agent;
 }
+
+/** The public keys of an agent, wherever they stand; `undefined` for one that has none. */
+export type KeysOfAgent = (agent: Agent) => Promise<KeySource | undefined>;
 
 /** What the authentication of agents needs. */
 export interface ClientPorts {
@@ -19,47 +23,69 @@ export interface ClientPorts {
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
   /** Resolves the secret of an agent that has one. */
   readonly clientSecret: (agent: Agent) => string | Promise<string>;
+  readonly keysOf: KeysOfAgent;
+  /** What an agent says of itself, where its id is the URL of it. */
+  readonly metadataOf: (agentId: string) => Promise<ClientMetadata>;
 }
 
 /**
- * Authenticates the agent of a token exchange against the directory.
+ * Authenticates the agent of a token exchange against the directory. A public agent passes only where it is DPoP-bound and
+ * the request proves a key; a DPoP-bound agent never passes without.
  *
- * @returns the agent; refused with a `client-…` reason.
- * @see RFC 6749 §2.3
+ * @returns the agent; refused with a `client-…` reason, or `binding-missing`.
+ * @see RFC 6749 §2.3, RFC 9449 §5.2
  */
 export async function authenticateAgent(
-  { authorization, form, now }: AuthenticationRequest,
-  { issuer, store, clientSecret, markAssertionUsed }: ClientPorts,
+  { authorization, form, binding, now }: AuthenticationRequest,
+  ports: ClientPorts,
 ): Promise<Result<AuthenticatedAgent>> {
   const presented = readClientAuth(authorization, form);
   if (!presented.ok) return presented;
   const outcome = await authenticateClient<AuthenticatedAgent>(presented.value, {
-    issuer,
+    issuer: ports.issuer,
     now,
-    markUsed: markAssertionUsed,
+    markUsed: ports.markAssertionUsed,
+    allowsPublic: ({ agent }) => agent.dpopBound === true && binding?.jkt !== undefined,
     async find(clientId) {
-      const agent = await store.agent(clientId);
-      return agent && { client: { clientId, agent }, credential: await credentialOf(agent, clientSecret) };
+      const agent = await ports.store.agent(clientId);
+      const credential = agent && (await credentialOf(agent, ports));
+      return agent && credential && { client: { clientId, agent }, credential };
     },
   });
-  return outcome.ok && !outcome.value.agent.enabled ? refuse("client-disabled") : outcome;
+  if (!outcome.ok) return outcome;
+  const { agent } = outcome.value;
+  if (!agent.enabled) return refuse("client-disabled");
+  if (agent.auth.method === "client_id_metadata_document") {
+    const metadata = await ports.metadataOf(agent.id);
+    // ID-JAG draft §8: an agent whose own document does not name the grant does not use it.
+    if (!usesIdJag(metadata)) return refuse("client-grant");
+    if (metadata.dpop_bound_access_tokens && binding?.jkt === undefined) return refuse("binding-missing");
+  }
+  return agent.dpopBound && binding?.jkt === undefined ? refuse("binding-missing") : outcome;
 }
 
+/** `undefined` where nothing could prove anything. */
 async function credentialOf(
-  { auth, ...agent }: Agent,
-  clientSecret: ClientPorts["clientSecret"],
-): Promise<ClientCredential> {
-  switch (auth.method) {
+  agent: Agent,
+  { clientSecret, keysOf, metadataOf }: ClientPorts,
+): Promise<ClientCredential | undefined> {
+  const { method } = agent.auth;
+  switch (method) {
     case "client_secret_basic":
     case "client_secret_post":
-      return { method: auth.method, secret: await clientSecret({ ...agent, auth }) };
+      return { method, secret: await clientSecret(agent) };
     case "private_key_jwt":
-      return { method: auth.method, keys: keysOf(auth.jwks) };
+    case "client_id_metadata_document": {
+      if (
+        method === "client_id_metadata_document" &&
+        (await metadataOf(agent.id)).token_endpoint_auth_method === "none"
+      ) {
+        return { method: "none" };
+      }
+      const keys = await keysOf(agent);
+      return keys && { method: "private_key_jwt", keys };
+    }
     case "none":
-      return { method: "none" };
+      return { method };
   }
-}
-
-function keysOf(jwks: object): KeySource {
-  return jwksKeys(parseJwks(jwks) ?? { keys: [] });
 }

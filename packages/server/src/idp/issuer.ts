@@ -1,19 +1,29 @@
-import { type TokenExchangeHandler, tokenExchangeHandler } from "@credence/issuer";
+import { type SubjectRequest, type TokenExchangeHandler, tokenExchangeHandler } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
+import { dpopNonces } from "@credence/protocol/dpop";
 import { type JwsAlgorithm, jwksKeys, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import type { Audit } from "../audit/audit.ts";
+import type { NamingSecrets } from "../directory/subject.ts";
 import type { Store } from "../store/store.ts";
+import { verifyActor } from "./actor.ts";
 import { type AuthenticatedAgent, authenticateAgent, type ClientPorts } from "./client.ts";
 import { decideExchange } from "./decision.ts";
 import { recordExchange } from "./record.ts";
+import { type RefreshTokenPorts, verifyRefreshToken } from "./refresh-token.ts";
 import { type SignedInPerson, type SubjectPorts, verifyIdToken } from "./subject.ts";
 
 /** What the issuing half needs from the house. */
 export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
-  readonly store: Pick<Store, "agent" | "person" | "appByIssuer" | "connections">;
+  readonly store: Pick<Store, "agent" | "person" | "appByIssuer" | "connections" | "organizationHead" | "consume">;
   readonly audit: Pick<Audit, "record" | "countFailure">;
   readonly sessionAlive: SubjectPorts["sessionAlive"];
+  readonly refreshTokenAlive: RefreshTokenPorts["refreshTokenAlive"];
+  /** The token endpoint's URL as clients know it: what a DPoP proof is made for. */
+  readonly tokenEndpoint: string;
+  /** At least 32 bytes, the same for every process: with it, a proof must carry a nonce of ours. */
+  readonly nonceSecret?: Uint8Array;
+  readonly naming: NamingSecrets;
   /** Signs ID-JAGs. */
   readonly signer: Signer;
   /** The keys that our ID tokens are signed with. */
@@ -27,23 +37,38 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
   readonly onFault: (error: unknown, id: string) => void;
 }
 
-/** Binds the issuer's five ports to this house: directory, sessions, policy, record and keys. */
+/** Binds the issuer's ports to this house: directory, sessions, policy, record and keys. */
 export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeHandler {
-  const { issuer, store, audit, signer, defaultLifetime, now, onFault } = options;
+  const { issuer, store, audit, signer, defaultLifetime, naming, now, onFault } = options;
   const subject: SubjectPorts = { ...options, keys: jwksKeys({ keys: options.publicKeys }) };
   return tokenExchangeHandler<AuthenticatedAgent, SignedInPerson>({
     issuer,
     now,
     onFault,
+    dpop: {
+      url: options.tokenEndpoint,
+      markUsed: (key, expiresAt) => store.consume("dpop", key, expiresAt),
+      ...(options.nonceSecret === undefined ? {} : { nonces: dpopNonces(options.nonceSecret) }),
+    },
     ports: {
       authenticate: (request) => authenticateAgent(request, options),
-      verifySubject: async (request): Promise<Result<SignedInPerson>> =>
-        request.type === TOKEN_TYPES.idToken
-          ? verifyIdToken(request.token, request.client.agent, request.now, subject)
-          : refuse("subject-token-type-unsupported"),
-      decide: (question) => decideExchange(question, { store, defaultLifetime }),
+      verifySubject: (request) => verifySubject(request, subject, options),
+      verifyActor: (request) => verifyActor(request, options),
+      decide: (question) => decideExchange(question, { store, defaultLifetime, naming }),
       record: (event) => recordExchange(event, audit),
       sign: ({ typ }, claims) => signJwt(typ, claims, signer),
     },
   });
+}
+
+/** @see ID-JAG draft §4.3: ID tokens and our own refresh tokens; SAML assertions are not accepted here. */
+async function verifySubject(
+  request: SubjectRequest<AuthenticatedAgent>,
+  idTokens: SubjectPorts,
+  refreshTokens: RefreshTokenPorts,
+): Promise<Result<SignedInPerson>> {
+  const { token, type, client, now } = request;
+  if (type === TOKEN_TYPES.idToken) return verifyIdToken(token, client.agent, now, idTokens);
+  if (type === TOKEN_TYPES.refreshToken) return verifyRefreshToken(request, refreshTokens);
+  return refuse("subject-token-type-unsupported");
 }

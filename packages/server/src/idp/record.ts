@@ -26,7 +26,7 @@ export async function recordExchange(exchange: Exchange, audit: Pick<Audit, "rec
 }
 
 function toEvent(exchange: Exchange, { agent }: AuthenticatedAgent): AuditEvent {
-  const { decisionId, appId, source, subject, asked, granted, connections, nearMisses } = exchange;
+  const { decisionId, appId, source, subject, asked, granted, connections, nearMisses, actor, binding } = exchange;
   const client = granted?.app.clientId;
   return {
     code: CODES[exchange.outcome],
@@ -42,8 +42,17 @@ function toEvent(exchange: Exchange, { agent }: AuthenticatedAgent): AuditEvent 
     ...(asked?.scope === undefined ? {} : { scopesAsked: asked.scope }),
     ...(client === undefined ? {} : { client }),
     ...(granted === undefined ? {} : { jti: decisionId, scopesGranted: granted.scope, lifetime: granted.lifetime }),
-    ...(granted?.resource === undefined ? {} : { resource: [granted.resource] }),
+    ...(granted?.resource === undefined ? {} : { resource: [granted.resource].flat() }),
+    ...(asked?.authorizationDetails === undefined ? {} : { detailsAsked: typesOf(asked.authorizationDetails) }),
+    ...(granted?.authorizationDetails === undefined ? {} : { detailsGranted: typesOf(granted.authorizationDetails) }),
+    ...(actor === undefined ? {} : { actor: actor.id }),
+    ...(binding === undefined ? {} : { binding: binding.jkt === undefined ? "certificate" : "dpop" }),
   };
+}
+
+/** Details' members may be personal, and those asked for come from outside: the record has their types. */
+function typesOf(details: readonly { readonly type: string }[]): readonly string[] {
+  return [...new Set(details.map(({ type }) => type))];
 }
 
 function personOf({ person: { id, email, name } }: SignedInPerson) {

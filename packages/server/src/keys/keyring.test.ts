@@ -50,8 +50,8 @@ describe("keyring", () => {
     expect(second.signingKeys("idp")).toEqual(first.signingKeys("idp"));
     expect(second.signingKeys("idp").map((key) => key.alg)).toEqual(["ES256", "RS256"]);
     expect(second.signingKeys("audit")).toEqual(first.signingKeys("audit"));
-    expect(second.cookieSecret()).toBe(first.cookieSecret());
-    expect(first.cookieSecret()).toMatch(/^[\w-]{43}$/);
+    expect(second.secretFor("cookies")).toBe(first.secretFor("cookies"));
+    expect(first.secretFor("cookies")).toMatch(/^[\w-]{43}$/);
   });
 
   it("gives keys that sign, whose kid is their thumbprint, and whose public half has nothing private", async () => {

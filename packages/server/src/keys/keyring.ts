@@ -22,12 +22,15 @@ export interface SigningKey {
   readonly privateJwk: PrivateJwk;
 }
 
+/** Signs the browser's cookies; salts pairwise names of people; makes DPoP nonces. */
+export type SecretPurpose = "cookies" | "pairwise" | "dpop nonces";
+
 /** The server's secrets: what seals, and what signs. */
 export interface Keyring extends Sealer {
   /** The keys of a use, the first of them for signing. `idp`: ES256, then RS256. `audit`: ES256. */
   signingKeys(use: KeyUse): readonly SigningKey[];
-  /** Signs the browser's cookies; the same at every start. */
-  cookieSecret(): string;
+  /** A secret for one purpose, 43 characters of base64url; the same at every start. */
+  secretFor(purpose: SecretPurpose): string;
   /** The keys that this start made, for the record. */
   readonly created: readonly { readonly kid: string; readonly use: KeyUse; readonly alg: JwsAlgorithm }[];
 }
@@ -72,7 +75,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
       WANTED.filter((wanted) => wanted.use === use).flatMap(({ alg }) =>
         all.filter((one) => one.use === use && one.key.alg === alg).map((one) => one.key),
       ),
-    cookieSecret: () => deriveSecret(key, "cookies"),
+    secretFor: (purpose) => deriveSecret(key, purpose),
     created: created.map((one) => ({ kid: one.key.kid, use: one.use, alg: one.key.alg })),
   };
 }

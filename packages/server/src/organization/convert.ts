@@ -1,4 +1,14 @@
-import type { Agent, AgentAuth, App, Connection, PeopleRef, Person, SecretRef } from "../directory/types.ts";
+import type {
+  Agent,
+  AgentAuth,
+  App,
+  Connection,
+  PeopleRef,
+  Person,
+  RelyingParty,
+  SamlNameId,
+  SecretRef,
+} from "../directory/types.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import type { FileAgent, FileApp, FileConnection, FilePerson, FileSecret } from "./schema.ts";
 
@@ -9,7 +19,15 @@ export const fromFile = {
   },
   /** @param kept - The secret that `{ unchanged: true }` stands for. */
   agent(
-    { redirect_uris, post_logout_redirect_uris, denial_error, auth, ...agent }: FileAgent,
+    {
+      redirect_uris,
+      post_logout_redirect_uris,
+      denial_error,
+      dpop_bound_access_tokens,
+      offline_max_age,
+      auth,
+      ...agent
+    }: FileAgent,
     kept?: SecretRef,
   ): Agent {
     return {
@@ -18,10 +36,21 @@ export const fromFile = {
       redirectUris: redirect_uris,
       postLogoutRedirectUris: post_logout_redirect_uris,
       denialError: denial_error,
+      ...optional("dpopBound", dpop_bound_access_tokens),
+      ...optional("offlineMaxAge", seconds(offline_max_age)),
     };
   },
-  app(app: FileApp): App {
-    return app;
+  app({ people, aliases, aud_tenant, claims, saml_name_id, authorization_details_types, sso, ...app }: FileApp): App {
+    return {
+      ...app,
+      ...optional("people", people),
+      ...optional("aliases", aliases),
+      ...optional("audTenant", aud_tenant),
+      ...optional("claims", claims),
+      ...optional("samlNameId", saml_name_id && nameIdFromFile(saml_name_id)),
+      ...optional("authorizationDetailsTypes", authorization_details_types),
+      ...optional("sso", sso && relyingPartyFromFile(sso)),
+    };
   },
   connection({
     default_scopes,
@@ -30,6 +59,8 @@ export const fromFile = {
     expires,
     people,
     resources,
+    authorization_details,
+    actors,
     ...rest
   }: FileConnection): Connection {
     return {
@@ -38,7 +69,13 @@ export const fromFile = {
       people: people as PeopleRef[],
       defaultScopes: default_scopes,
       ...(resources === undefined ? {} : { resources }),
-      conditions: optional("maxAge", seconds(conditions.max_age)),
+      conditions: {
+        ...optional("maxAge", seconds(conditions.max_age)),
+        ...optional("acr", conditions.acr),
+        ...optional("bound", conditions.bound),
+      },
+      ...optional("authorizationDetails", authorization_details),
+      ...optional("actors", actors),
       ...optional("lifetime", seconds(lifetime)),
       ...optional("expires", expires === undefined ? undefined : Math.floor(Date.parse(expires) / 1000)),
     };
@@ -53,7 +90,9 @@ export const toFile = {
   person({ id, email, name, groups, enabled, passwordHash }: Person): Entry {
     return { id, email, name, ...set("groups", groups), ...off(enabled), ...optional("password_hash", passwordHash) };
   },
-  agent({ id, name, enabled, auth, redirectUris, postLogoutRedirectUris, denialError }: Agent): Entry {
+  agent(agent: Agent): Entry {
+    const { id, name, enabled, auth, redirectUris, postLogoutRedirectUris, denialError } = agent;
+    const { dpopBound, offlineMaxAge } = agent;
     return {
       id,
       name,
@@ -62,9 +101,12 @@ export const toFile = {
       ...set("redirect_uris", redirectUris),
       ...set("post_logout_redirect_uris", postLogoutRedirectUris),
       ...(denialError === "access_denied" ? {} : { denial_error: denialError }),
+      ...(dpopBound ? { dpop_bound_access_tokens: true } : {}),
+      ...optional("offline_max_age", offlineMaxAge === undefined ? undefined : formatDuration(offlineMaxAge)),
     };
   },
-  app({ id, name, enabled, issuer, resources, scopes, clients, subject }: App): Entry {
+  app(app: App): Entry {
+    const { id, name, enabled, issuer, resources, scopes, clients, subject, people, aliases, sso, samlNameId } = app;
     return {
       id,
       name,
@@ -74,6 +116,14 @@ export const toFile = {
       ...record("scopes", scopes),
       ...record("clients", clients),
       ...(subject === "id" ? {} : { subject }),
+      ...record("people", people ?? {}),
+      ...set("aliases", aliases ?? []),
+      ...optional("aud_tenant", app.audTenant),
+      // An empty list tells the app nothing; a missing one tells it all.
+      ...optional("claims", app.claims && [...app.claims].sort()),
+      ...optional("saml_name_id", samlNameId && nameIdToFile(samlNameId)),
+      ...record("authorization_details_types", app.authorizationDetailsTypes ?? {}),
+      ...optional("sso", sso && relyingPartyToFile(sso)),
     };
   },
   connection(connection: Connection): Entry {
@@ -88,7 +138,9 @@ export const toFile = {
       ...set("scopes", scopes),
       ...set("default_scopes", defaultScopes),
       ...set("resources", resources ?? []),
-      ...(conditions.maxAge === undefined ? {} : { conditions: { max_age: formatDuration(conditions.maxAge) } }),
+      ...conditionsToFile(conditions),
+      ...optional("authorization_details", connection.authorizationDetails),
+      ...set("actors", connection.actors ?? []),
       ...optional("lifetime", lifetime === undefined ? undefined : formatDuration(lifetime)),
       ...optional("expires", expires === undefined ? undefined : formatTime(expires)),
     };
@@ -104,9 +156,68 @@ function authFromFile(auth: FileAgent["auth"], kept: SecretRef | undefined): Age
     case "client_secret_post":
       return { method: auth.method, secret: secretFromFile(auth.secret, kept) };
     case "private_key_jwt":
+      return keysFromFile(auth);
+    case "client_id_metadata_document":
     case "none":
       return auth;
   }
+}
+
+function keysFromFile({ method, jwks, jwks_uri: jwksUri }: Extract<FileAgent["auth"], { method: "private_key_jwt" }>) {
+  if (jwks !== undefined) return { method, jwks };
+  // The schema has seen that one of the two is there.
+  if (jwksUri === undefined) throw new TypeError("Keys are missing.");
+  return { method, jwksUri };
+}
+
+type FileSso = NonNullable<FileApp["sso"]>;
+type FileNameId = NonNullable<FileApp["saml_name_id"]>;
+
+function relyingPartyFromFile({ client_id, auth, redirect_uris, post_logout_redirect_uris }: FileSso): RelyingParty {
+  return {
+    clientId: client_id,
+    auth: auth.method === "private_key_jwt" ? keysFromFile(auth) : auth,
+    redirectUris: redirect_uris,
+    postLogoutRedirectUris: post_logout_redirect_uris,
+  };
+}
+
+function relyingPartyToFile({ clientId, auth, redirectUris, postLogoutRedirectUris }: RelyingParty): Entry {
+  return {
+    client_id: clientId,
+    auth: authToFile(auth),
+    ...set("redirect_uris", redirectUris),
+    ...set("post_logout_redirect_uris", postLogoutRedirectUris),
+  };
+}
+
+function nameIdFromFile({ issuer, name_id, format, name_qualifier, sp_name_qualifier }: FileNameId): SamlNameId {
+  return {
+    issuer,
+    nameId: name_id,
+    ...optional("format", format),
+    ...optional("nameQualifier", name_qualifier),
+    ...optional("spNameQualifier", sp_name_qualifier),
+  };
+}
+
+function nameIdToFile({ issuer, nameId, format, nameQualifier, spNameQualifier }: SamlNameId): Entry {
+  return {
+    issuer,
+    name_id: nameId,
+    ...optional("format", format),
+    ...optional("name_qualifier", nameQualifier),
+    ...optional("sp_name_qualifier", spNameQualifier),
+  };
+}
+
+function conditionsToFile({ maxAge, acr, bound }: Connection["conditions"]): Entry {
+  const conditions = {
+    ...optional("max_age", maxAge === undefined ? undefined : formatDuration(maxAge)),
+    ...optional("acr", acr),
+    ...(bound ? { bound } : {}),
+  };
+  return Object.keys(conditions).length === 0 ? {} : { conditions };
 }
 
 function secretFromFile(secret: FileSecret, kept: SecretRef | undefined): SecretRef {
@@ -118,6 +229,7 @@ function secretFromFile(secret: FileSecret, kept: SecretRef | undefined): Secret
 }
 
 function authToFile(auth: AgentAuth): Entry {
+  if ("jwksUri" in auth) return { method: auth.method, jwks_uri: auth.jwksUri };
   if (auth.method !== "client_secret_basic" && auth.method !== "client_secret_post") return { ...auth };
   return { method: auth.method, secret: "literal" in auth.secret ? { unchanged: true } : auth.secret };
 }

@@ -6,6 +6,7 @@ import { type Entry, toFile } from "./convert.ts";
 export function organizationDocument(organization: Organization): Entry {
   return {
     ...(organization.name === "" ? {} : { name: organization.name }),
+    ...(organization.tenant === undefined ? {} : { tenant: organization.tenant }),
     ...(organization.demo ? { demo: true } : {}),
     people: byId(organization.people).map(toFile.person),
     agents: byId(organization.agents).map(toFile.agent),

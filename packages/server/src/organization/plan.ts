@@ -34,8 +34,12 @@ export function planChanges(current: Organization, wanted: Organization): readon
 }
 
 function headChanges(current: Organization, wanted: Organization): Change[] {
-  const fields = fieldChanges({ name: current.name, demo: current.demo }, { name: wanted.name, demo: wanted.demo });
+  const fields = fieldChanges(headOf(current), headOf(wanted));
   return fields.length === 0 ? [] : [{ action: "change", kind: "organization", id: "organization", fields }];
+}
+
+function headOf({ name, demo, tenant }: Organization): Entry {
+  return { name, demo, ...optional("tenant", tenant) };
 }
 
 function changes<T extends { readonly id: string }>(
@@ -77,13 +81,15 @@ function shown<K extends "from" | "to">(key: K, field: string, value: unknown): 
 function show(field: string, value: unknown): string {
   if (field === "password_hash") return "(hidden)";
   if (field === "auth") return showAuth(value);
-  if (Array.isArray(value)) return `[${value.join(", ")}]`;
+  if (Array.isArray(value))
+    return `[${value.map((one) => (typeof one === "object" ? JSON.stringify(one) : one)).join(", ")}]`;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function showAuth(value: unknown): string {
   // Only agents have an `auth`, and it is theirs.
   const auth = value as Agent["auth"];
+  if ("jwksUri" in auth) return `${auth.method}, keys at ${auth.jwksUri}`;
   if ("jwks" in auth)
     return `${auth.method}, keys ${auth.jwks.keys.map(({ kid }) => (typeof kid === "string" ? kid : "without kid")).join(", ")}`;
   if (!("secret" in auth)) return auth.method;

@@ -59,7 +59,11 @@ export function readOrganization(text: string, options: ReadOptions): ReadResult
 }
 
 interface Parsed {
-  readonly head: { readonly name?: string | undefined; readonly demo: boolean };
+  readonly head: {
+    readonly name?: string | undefined;
+    readonly tenant?: string | undefined;
+    readonly demo: boolean;
+  };
   readonly file: Readable;
   readonly findings: readonly Finding[];
 }
@@ -174,6 +178,7 @@ function organizationOf({ head, file }: Parsed, current: Organization | undefine
   return {
     name: head.name ?? "",
     demo: head.demo,
+    ...(head.tenant === undefined ? {} : { tenant: head.tenant }),
     people: file.people.map(({ entry }) => fromFile.person(entry)),
     agents: file.agents.map(({ entry }) => fromFile.agent(entry, secrets.get(entry.id))),
     apps: file.apps.map(({ entry }) => fromFile.app(entry)),

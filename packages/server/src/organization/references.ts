@@ -1,3 +1,4 @@
+import { isClientIdUrl } from "@credence/protocol/metadata";
 import { cut, didYouMean, type Finding, type Path } from "./problems.ts";
 import type { FileAgent, FileApp, FileConnection, FilePerson, Section } from "./schema.ts";
 
@@ -39,7 +40,10 @@ export function referenceFindings(file: Readable): Finding[] {
       "One address belongs to one person; upper and lower case do not count.",
     ),
     ...twice(
-      file.apps.map(({ entry, path }) => ({ value: entry.issuer, path: [...path, "issuer"] })),
+      file.apps.flatMap(({ entry, path }) => [
+        { value: entry.issuer, path: [...path, "issuer"] },
+        ...(entry.aliases ?? []).map((value, i) => ({ value, path: [...path, "aliases", i] })),
+      ]),
       "issuer",
       "One issuer is one app; an app may have several resources.",
     ),
@@ -48,7 +52,39 @@ export function referenceFindings(file: Readable): Finding[] {
         .filter((agent) => !ids.agents.has(agent))
         .map((agent) => ({ ...unknown("agent", agent, ids.agents, [...path, "clients", agent]), atKey: true })),
     ),
+    ...twice(
+      [
+        ...file.ids.agents.map(({ id, path }) => ({ value: id, path: [...path, "id"] })),
+        ...file.apps.flatMap(({ entry, path }) =>
+          entry.sso ? [{ value: entry.sso.client_id, path: [...path, "sso", "client_id"] }] : [],
+        ),
+      ].filter(({ path }, i, all) => path.at(-1) === "client_id" || !repeated(all, i)),
+      "client id",
+      "Agents and apps that sign people in share one space of client ids.",
+    ),
+    ...file.apps.flatMap(({ entry, path }) =>
+      Object.keys(entry.people ?? {})
+        .filter((person) => !ids.people.has(person))
+        .map((person) => ({ ...unknown("person", person, ids.people, [...path, "people", person]), atKey: true })),
+    ),
+    ...file.agents.flatMap(documentFindings),
     ...file.connections.flatMap((connection) => connectionFindings(connection, ids, apps)),
+  ];
+}
+
+/** Whether an agent's id stands before already: that is a problem of its own, told once. */
+function repeated(all: readonly { readonly value: string }[], i: number): boolean {
+  return all.findIndex(({ value }) => value === all[i]?.value) < i;
+}
+
+function documentFindings({ entry, path }: Placed<FileAgent>): Finding[] {
+  if (entry.auth.method !== "client_id_metadata_document" || isClientIdUrl(entry.id, true)) return [];
+  return [
+    {
+      path: [...path, "id"],
+      message: `The id "${cut(entry.id)}" is not the URL of a metadata document.`,
+      mend: "It is an https URL with a path, like https://agent.example/client.json; or give the agent another auth.",
+    },
   ];
 }
 
@@ -77,8 +113,14 @@ function connectionFindings(
       mend: "Add it to scopes, or leave it out of default_scopes.",
     });
   }
+  for (const [i, actor] of (entry.actors ?? []).entries()) {
+    if (!ids.agents.has(actor)) findings.push(unknown("agent", actor, ids.agents, [...path, "actors", i]));
+  }
   const app = apps.get(entry.app);
   if (app) {
+    const types = (entry.authorization_details ?? []).map(({ type }) => type);
+    const has = Object.keys(app.authorization_details_types ?? {});
+    findings.push(...notOfApp(types, "type of authorization details", has, app.id, [...path, "authorization_details"]));
     findings.push(...notOfApp(entry.scopes, "scope", Object.keys(app.scopes), app.id, [...path, "scopes"]));
     findings.push(...notOfApp(entry.resources ?? [], "resource", app.resources, app.id, [...path, "resources"]));
   }

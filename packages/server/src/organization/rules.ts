@@ -47,6 +47,9 @@ export function isResource(value: string): boolean {
   return /^https?:$/.test(url.protocol) ? isWeb(url) : !isDangerous(url);
 }
 
+/** Another name of an issuer: a URN. @see RFC 8141 §2 */
+export const URN = /^urn:[A-Za-z0-9][A-Za-z0-9-]{0,30}[A-Za-z0-9]:[!#-[\]-~]{1,500}$/;
+
 /**
  * A redirect URI: absolute, without a fragment; https, http on loopback, or a private scheme in reverse domain notation.
  * @see RFC 8252 §7, RFC 6749 §3.1.2

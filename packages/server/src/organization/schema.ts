@@ -1,4 +1,6 @@
+import { readAuthorizationDetails } from "@credence/protocol/authorization-details";
 import { z } from "zod";
+import { ACR_VALUES } from "../directory/acr.ts";
 import { PASSWORD_HASH, parsePasswordHash } from "../directory/password-hash.ts";
 import { DURATION, parseDuration } from "./duration.ts";
 import {
@@ -12,6 +14,7 @@ import {
   isResource,
   PEOPLE,
   SCOPE,
+  URN,
 } from "./rules.ts";
 
 /**
@@ -106,22 +109,77 @@ const publicJwk = z
   .refine(isPublicSigningKey, { error: "is not a public signing key" })
   .describe("A public JWK: kty RSA, EC or OKP, and no private member (d, p, q, k …).");
 
+const jwks = z
+  .strictObject({ keys: z.array(publicJwk).min(1, { error: "is empty" }).max(20, { error: "is too long" }) })
+  .describe("Public keys: { keys: [ … ] }.");
+
+const byKeys = z
+  .strictObject({
+    method: z.literal("private_key_jwt"),
+    jwks: jwks.optional(),
+    jwks_uri: z
+      .string()
+      .refine(isIssuer, { error: "is not an https URL" })
+      .optional()
+      .describe("Where the public keys are: an absolute https URL (http only on loopback), no query."),
+  })
+  .refine((one) => (one.jwks === undefined) !== (one.jwks_uri === undefined), {
+    error: "needs either jwks or jwks_uri",
+  });
+
+const none = z.strictObject({ method: z.literal("none") });
+
 const auth = z
   .discriminatedUnion(
     "method",
     [
       z.strictObject({ method: z.literal(["client_secret_basic", "client_secret_post"]), secret }),
-      z.strictObject({
-        method: z.literal("private_key_jwt"),
-        jwks: z
-          .strictObject({ keys: z.array(publicJwk).min(1, { error: "is empty" }).max(20, { error: "is too long" }) })
-          .describe("The agent's public keys: { keys: [ … ] }."),
-      }),
-      z.strictObject({ method: z.literal("none") }),
+      byKeys,
+      z.strictObject({ method: z.literal("client_id_metadata_document") }),
+      none,
     ],
     { error: "is no way to authenticate" },
   )
-  .describe("method: client_secret_basic, client_secret_post (both with secret), private_key_jwt (with jwks) or none.");
+  .describe(
+    "method: client_secret_basic, client_secret_post (both with secret), private_key_jwt (with jwks or jwks_uri), client_id_metadata_document (the id is the URL of the agent's metadata) or none.",
+  );
+
+/** An app's own client: its secret is always by reference. */
+const appAuth = z
+  .discriminatedUnion(
+    "method",
+    [
+      z.strictObject({
+        method: z.literal(["client_secret_basic", "client_secret_post"]),
+        secret: z.union(
+          [
+            z.strictObject({ env: z.string().regex(ENVIRONMENT_NAME) }),
+            z.strictObject({ file: z.string().min(1).max(4096) }),
+          ],
+          { error: "is not a secret's source" },
+        ),
+      }),
+      byKeys,
+      none,
+    ],
+    { error: "is no way to authenticate" },
+  )
+  .describe(
+    "method: client_secret_basic, client_secret_post (both with secret: { env } or { file }), private_key_jwt or none.",
+  );
+
+const acr = z
+  .enum(ACR_VALUES, { error: "is no way to sign in" })
+  .describe(`The weakest way to sign in that is enough: ${ACR_VALUES.join(", ")}.`);
+
+const detail = z
+  .looseObject({ type: z.string().min(1, { error: "is empty" }).max(256, { error: "is too long" }) })
+  .refine((value) => readAuthorizationDetails([value]).ok, { error: "is no authorization detail" })
+  .describe(
+    "A limit: its lists (actions, locations, datatypes, privileges) are the most that is granted; other members must be equal.",
+  );
+
+const naming = z.enum(["id", "pairwise", "own", "email"], { error: "is no name of people" });
 
 export const agentSchema = z.strictObject({
   id: agentId,
@@ -138,6 +196,15 @@ export const agentSchema = z.strictObject({
     .describe(
       "What a denial by policy is called: access_denied (default), or invalid_grant for peers that know no other.",
     ),
+  dpop_bound_access_tokens: z
+    .boolean()
+    .optional()
+    .describe("true: every exchange needs a DPoP proof; only then may an agent with auth: none exchange."),
+  offline_max_age: duration(
+    1,
+    31_536_000,
+    "How long after a sign-in the agent may act without the person, by refresh token: 8h, 30d (at most 365d).",
+  ).optional(),
 });
 
 export const appSchema = z.strictObject({
@@ -159,10 +226,50 @@ export const appSchema = z.strictObject({
     .record(clientId, clientId)
     .default({})
     .describe("Agent id to the client id that the app gave to that agent."),
-  subject: z
-    .enum(["id", "email"], { error: "is no name of people" })
+  subject: naming
     .default("id")
-    .describe("What the app knows people by: id (default), or email (addresses are reassigned)."),
+    .describe(
+      "What the app knows people by: id (default), pairwise (an id that only this app sees), own (the app's own, see people), or email (addresses are reassigned).",
+    ),
+  people: z
+    .record(id, z.string().min(1, { error: "is empty" }).max(255, { error: "is too long" }))
+    .optional()
+    .describe("Person id to the app's own id of them."),
+  aliases: list(z.string().regex(URN, { error: "is not a URN" }))
+    .optional()
+    .describe("Other names of the issuer that agents may ask for: URNs, like urn:acme:ledger."),
+  aud_tenant: z
+    .string()
+    .min(1, { error: "is empty" })
+    .max(255, { error: "is too long" })
+    .optional()
+    .describe("The organization's tenant at the app."),
+  claims: list(z.enum(["email", "auth_time", "acr", "amr"], { error: "is no claim that can be left out" }))
+    .optional()
+    .describe("Which of email, auth_time, acr, amr the app is told; all of them when left out."),
+  saml_name_id: z
+    .strictObject({
+      issuer: z.string().min(1).max(1024).describe("Entity id of the SAML IdP."),
+      name_id: naming.describe("Which name of the person is the NameID."),
+      format: z.string().min(1).max(1024).optional().describe("The NameID's Format."),
+      name_qualifier: z.string().min(1).max(1024).optional(),
+      sp_name_qualifier: z.string().min(1).max(1024).optional(),
+    })
+    .optional()
+    .describe("For apps that know people by their SAML NameID: it is sent as sub_id."),
+  authorization_details_types: z
+    .record(z.string().min(1).max(256), z.string().max(500))
+    .optional()
+    .describe("Type of authorization details to what it allows, for people to read."),
+  sso: z
+    .strictObject({
+      client_id: agentId.describe("The app's client id here, for signing people in."),
+      auth: appAuth,
+      redirect_uris: list(redirectUri).min(1, { error: "is empty" }).describe("Where sign-ins return to."),
+      post_logout_redirect_uris: list(redirectUri).default([]).describe("Where signing out may return to."),
+    })
+    .optional()
+    .describe("The app as a relying party: people sign in to it here, under the same name as in ID-JAGs."),
 });
 
 export const connectionSchema = z.strictObject({
@@ -186,9 +293,22 @@ export const connectionSchema = z.strictObject({
         31_536_000,
         "The sign-in may be at most this old: 30s, 15m, 8h, 7d (at most 365d).",
       ).optional(),
+      acr: acr.optional(),
+      bound: z
+        .boolean()
+        .optional()
+        .describe("true: only ID-JAGs that are bound to a DPoP key or a client certificate are granted."),
     })
     .default({})
-    .describe("What must hold besides: max_age."),
+    .describe("What must hold besides: max_age, acr, bound."),
+  authorization_details: z
+    .array(detail)
+    .max(50, { error: "is too long" })
+    .optional()
+    .describe("Authorization details that it grants, each a limit to those asked for."),
+  actors: list(clientId)
+    .optional()
+    .describe("Ids of agents that may be named as actor (actor_token); nobody when left out."),
   lifetime: duration(1, 3600, "Lifetime of the ID-JAG: 1s to 1h; the server's default when left out.").optional(),
   expires: z.iso
     .datetime({ offset: true, error: "is not a date and time" })
@@ -209,6 +329,12 @@ export type Section = keyof typeof SECTIONS;
 
 export const headSchema = z.object({
   name: name.optional().describe("The organization's name, as the sign-in page shows it."),
+  tenant: z
+    .string()
+    .min(1, { error: "is empty" })
+    .max(255, { error: "is too long" })
+    .optional()
+    .describe("The organization's tenant at this IdP: only where its issuer is shared with other organizations."),
   demo: z.boolean().default(false).describe("true allows secrets in this file, on a loopback issuer only."),
 });
 

@@ -18,6 +18,7 @@ export function warningFindings(file: Readable, name: string | undefined, now: n
         ]
       : []),
     ...subjectWarnings(file),
+    ...clientWarnings(file),
     ...connectionWarnings(file, now),
   ];
 }
@@ -30,6 +31,20 @@ function subjectWarnings({ apps }: Readable): Finding[] {
       message: "The app knows people by their address, and addresses are reassigned.",
       mend: "Use subject: id, unless the app can not.",
     }));
+}
+
+/** Two agents behind one client id are one to the app: it can not tell whom it serves. */
+function clientWarnings({ apps }: Readable): Finding[] {
+  return apps.flatMap(({ entry, path }) => {
+    const clients = Object.entries(entry.clients);
+    return clients
+      .filter(([, clientId], i) => clients.findIndex(([, other]) => other === clientId) < i)
+      .map(([agent, clientId]) => ({
+        path: [...path, "clients", agent],
+        message: `Another agent has the client id "${cut(clientId)}" at this app, too.`,
+        mend: "Ask the app for a client id for each agent.",
+      }));
+  });
 }
 
 function connectionWarnings({ connections, agents, apps, people }: Readable, now: number): Finding[] {
@@ -55,11 +70,12 @@ function connectionWarnings({ connections, agents, apps, people }: Readable, now
         mend: `Add it to the app's clients: { ${cut(entry.agent)}: CLIENT_ID }.`,
       });
     }
-    if (agentById.get(entry.agent)?.auth.method === "none") {
+    const agent = agentById.get(entry.agent);
+    if (agent?.auth.method === "none" && !agent.dpop_bound_access_tokens) {
       warnings.push({
         path: [...path, "agent"],
         message: `The agent "${cut(entry.agent)}" does not authenticate: it may sign people in, and every exchange is refused.`,
-        mend: "Give the agent a secret or keys.",
+        mend: "Give the agent a secret or keys, or set dpop_bound_access_tokens: true.",
       });
     }
     if (entry.expires !== undefined && Date.parse(entry.expires) / 1000 <= now) {

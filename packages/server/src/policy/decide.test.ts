@@ -1,3 +1,4 @@
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import { describe, expect, it } from "vitest";
 import { connection, facts, NOW } from "./decide.testing.ts";
 import { decide } from "./decide.ts";
@@ -10,7 +11,60 @@ const ask = (scope?: string[], resource: string[] = []) => ({ asked: { resource,
 
 type Case = readonly [holds: string, changes: Partial<Facts>, outcome: Record<string, unknown>];
 
+const accounts = { ...facts().app, authorizationDetailsTypes: { account: "An account" } };
+const askDetails = (authorizationDetails: AuthorizationDetail[], scope?: string[]) => ({
+  asked: { resource: [MCP], authorizationDetails, ...(scope ? { scope } : {}) },
+});
+const reads = connection({ id: "reads", authorizationDetails: [{ type: "account", actions: ["read"] }] });
+
 const permits: readonly Case[] = [
+  [
+    "two resources, the same at each",
+    { ...ask(["read"], [MCP, FILES]), app: twoResources },
+    { resources: [MCP, FILES], scope: ["read"] },
+  ],
+  ["one resource twice is one resource", { ...ask(["read"], [MCP, MCP]), app: twoResources }, { resources: [MCP] }],
+  [
+    "two resources by other connections at each: all of them, the shortest lifetime",
+    {
+      ...ask(["read"], [MCP, FILES]),
+      app: twoResources,
+      connections: [
+        connection({ id: "a", resources: [FILES], lifetime: 60 }),
+        connection({ id: "b", resources: [MCP], lifetime: 90 }),
+      ],
+    },
+    { resources: [MCP, FILES], connections: ["a", "b"], lifetime: 60 },
+  ],
+  [
+    "details, narrowed to what the connection grants, and no scope by default beside them",
+    { app: accounts, connections: [reads], ...askDetails([{ type: "account", actions: ["read", "write"] }]) },
+    { scope: [], authorizationDetails: [{ type: "account", actions: ["read"] }] },
+  ],
+  [
+    "details and scopes, each by itself",
+    { app: accounts, connections: [reads], ...askDetails([{ type: "account", actions: ["write"] }], ["read"]) },
+    { scope: ["read"], authorizationDetails: [] },
+  ],
+  [
+    "an actor that every connection used allows",
+    { actor: "crawler", connections: [connection({ actors: ["crawler"] }), connection({ id: "c2" })] },
+    { actor: "crawler", connections: ["c1"] },
+  ],
+  [
+    "a proven key where the connection wants one",
+    { binding: "dpop", connections: [connection({ conditions: { bound: true } })] },
+    { scope: ["read"] },
+  ],
+  [
+    "a sign-in that is stronger than needed",
+    {
+      authentication: { authTime: NOW, acr: "phr" },
+      connections: [connection({ conditions: { acr: "urn:credence:acr:mfa" } })],
+    },
+    { scope: ["read"] },
+  ],
+  ["no longer than the connection itself", { connections: [connection({ expires: NOW + 30 })] }, { lifetime: 30 }],
   ["no scope named: the default scopes", {}, { scope: ["read"] }],
   ["an empty scope names none", ask([]), { scope: ["read"] }],
   ["a scope named twice is granted once", ask(["read", "read"]), { scope: ["read"], withheld: [] }],
@@ -35,16 +89,16 @@ const permits: readonly Case[] = [
     { ...ask(["read"]), connections: [connection(), connection({ id: "c2", scopes: ["write"], lifetime: 5 })] },
     { lifetime: 300, connections: ["c1"] },
   ],
-  ["the app's only resource is meant when none is asked for", {}, { resource: MCP }],
+  ["the app's only resource is meant when none is asked for", {}, { resources: [MCP] }],
   [
     "no resource asked for, several in the app: the app as a whole, by connections without a list",
     { app: twoResources, connections: [connection(), connection({ id: "c2", scopes: ["write"], resources: [MCP] })] },
-    { resource: undefined, connections: ["c1"] },
+    { resources: [], connections: ["c1"] },
   ],
   [
     "a connection for the resource asked for",
     { ...ask(undefined, [FILES]), app: twoResources, connections: [connection({ resources: [FILES] })] },
-    { resource: FILES },
+    { resources: [FILES] },
   ],
   ["a sign-in exactly as old as allowed", { connections: [connection({ conditions: { maxAge: 60 } })] }, {}],
   [
@@ -113,8 +167,51 @@ const denials: readonly Case[] = [
   ["a scope named like a member of every object", ask(["toString"]), { reason: "scope-unknown" }],
   ["a resource that the app lacks", ask(["read"], ["https://other.example/"]), { reason: "resource-unknown" }],
   ["a resource that differs by a slash", ask(["read"], [`${MCP}/`]), { reason: "resource-unknown" }],
-  ["two resources", { ...ask(["read"], [MCP, FILES]), app: twoResources }, { reason: "resources-several" }],
-  ["one resource twice", ask(["read"], [MCP, MCP]), { reason: "resources-several" }],
+  [
+    "two resources with other scopes at each",
+    {
+      ...ask(["read", "write"], [MCP, FILES]),
+      app: twoResources,
+      connections: [connection(), connection({ id: "c2", scopes: ["write"], resources: [MCP] })],
+    },
+    { reason: "resources-differ" },
+  ],
+  [
+    "two resources, one of which nothing covers",
+    { ...ask(["read"], [MCP, FILES]), app: twoResources, connections: [connection({ resources: [MCP] })] },
+    { reason: "resource-not-covered" },
+  ],
+  [
+    "a detail of a type that the app does not have",
+    { app: accounts, ...askDetails([{ type: "payment" }]) },
+    { reason: "authorization-details-unknown" },
+  ],
+  [
+    "a detail named like a member of every object",
+    { app: accounts, ...askDetails([{ type: "toString" }]) },
+    { reason: "authorization-details-unknown" },
+  ],
+  [
+    "a detail at a place that is not asked for",
+    { app: accounts, ...askDetails([{ type: "account", locations: [FILES] }]) },
+    { reason: "authorization-details-differ" },
+  ],
+  [
+    "a detail that no connection grants",
+    { app: accounts, connections: [reads], ...askDetails([{ type: "account", actions: ["write"] }]) },
+    { reason: "details-not-covered" },
+  ],
+  ["an actor that the connection does not name", { actor: "crawler" }, { reason: "actor-not-covered" }],
+  [
+    "no proof where the connection wants one",
+    { connections: [connection({ conditions: { bound: true } })] },
+    { reason: "binding-missing" },
+  ],
+  [
+    "an acr that nobody can have: no step-up would help",
+    { connections: [connection({ conditions: { acr: "gold" } })] },
+    { reason: "acr-too-weak" },
+  ],
   [
     "off and too old: a new sign-in would not help",
     { connections: [connection({ enabled: false, conditions: { maxAge: 1 } })] },
@@ -135,6 +232,38 @@ const denials: readonly Case[] = [
 const young = connection({ id: "c2", scopes: ["write"], defaultScopes: ["write"], conditions: { maxAge: 30 } });
 
 const stepUps: readonly Case[] = [
+  [
+    "too weak",
+    {
+      authentication: { authTime: NOW, acr: "urn:credence:acr:password" },
+      connections: [connection({ conditions: { acr: "phr" } })],
+    },
+    { acrValues: ["phr"] },
+  ],
+  [
+    "too weak and too old: both in one sign-in",
+    { connections: [connection({ conditions: { acr: "urn:credence:acr:mfa", maxAge: 10 } })] },
+    { acrValues: ["urn:credence:acr:mfa"], maxAge: 10 },
+  ],
+  [
+    "of two that give the same, the one that asks for less",
+    {
+      connections: [
+        connection({ id: "a", conditions: { acr: "phr" } }),
+        connection({ id: "b", conditions: { acr: "urn:credence:acr:mfa", maxAge: 10 } }),
+      ],
+    },
+    { acrValues: ["urn:credence:acr:mfa"], maxAge: 10 },
+  ],
+  [
+    "details that a stronger sign-in would give",
+    {
+      app: accounts,
+      connections: [{ ...reads, conditions: { acr: "phr" } }],
+      ...askDetails([{ type: "account", actions: ["read"] }]),
+    },
+    { acrValues: ["phr"] },
+  ],
   ["too old by a second", { connections: [connection({ conditions: { maxAge: 59 } })] }, { maxAge: 59 }],
   [
     "a sign-in that does not say when",
@@ -189,13 +318,17 @@ describe("decide denies", () => {
 });
 
 describe("decide asks for a step-up", () => {
-  it.each(stepUps)("%s", (_, changes, { maxAge, reason }) => {
+  it.each(stepUps)("%s", (_, changes, { maxAge, acrValues, reason }) => {
     const decision = decide(facts(changes));
     expect(decision).toMatchObject({ effect: "step-up" });
     if (decision.effect !== "step-up") return;
     if (maxAge !== undefined) expect(decision.maxAge).toBe(maxAge);
     if (reason !== undefined) expect(decision.refusal.reason).toBe(reason);
-    expect(decision.refusal.wire).toEqual({ max_age: decision.maxAge });
+    expect(decision.acrValues).toEqual(acrValues);
+    expect(decision.refusal.wire).toEqual({
+      ...(decision.maxAge === undefined ? {} : { max_age: decision.maxAge }),
+      ...(decision.acrValues === undefined ? {} : { acr_values: decision.acrValues.join(" ") }),
+    });
   });
 });
 

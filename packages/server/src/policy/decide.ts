@@ -1,14 +1,17 @@
 import type { Refusal } from "@credence/protocol";
+import { type AuthorizationDetail, detailsWithin, narrowDetails } from "@credence/protocol/authorization-details";
 import { errorOf, type RefusalReason } from "@credence/protocol/reasons";
+import type { Connection } from "../directory/types.ts";
 import { type Assessment, assess, CONDITIONS, isStepUpAway } from "./conditions.ts";
-import type { Decision, DecisionReason, Denial, NearMiss, Permit, StepUp } from "./decision.ts";
+import type { Decision, DecisionReason, Denial, Granted, NearMiss, Permit } from "./decision.ts";
 import type { Facts } from "./facts.ts";
+import { neededSignIn } from "./step-up.ts";
 
 /**
  * May this agent reach this app for this person, now, and for what? Pure: the same facts give the same decision.
  *
  * In this order: are the parties on; does the app know the agent; is what was asked for the app's; what do the
- * connections grant; is a sign-in away what they do not. Nothing left is a denial, never an empty grant.
+ * connections grant at each resource; is a sign-in away what they do not. Nothing left is a denial, never an empty grant.
  *
  * @param facts - Everything that counts, times in seconds.
  * @returns permit, denial or step-up, with every reason. Never throws.
@@ -17,23 +20,74 @@ import type { Facts } from "./facts.ts";
 export function decide(facts: Facts): Decision {
   const refused = refusedParty(facts) ?? refusedRequest(facts);
   if (refused) return denial(facts, refused, [{ id: refused.reason }], []);
+  const [first, ...others] = resourcesMeant(facts).map((resource) => decideAt(resource, facts));
+  // There is one decision at least: for the app as a whole.
+  if (first === undefined) return denial(facts, { reason: "resource-unknown" }, [{ id: "resource-unknown" }], []);
+  return others.length === 0 ? first : together([first, ...others], facts);
+}
 
-  const resource = resourceMeant(facts);
+/** What the connections grant at one resource; `undefined`: at the app as a whole. */
+function decideAt(resource: string | undefined, facts: Facts): Decision {
   const assessments = facts.connections
     .filter(({ agent, app }) => agent === facts.agent.id && app === facts.app.id)
     .map((connection) => assess(connection, resource, facts))
     .sort((a, b) => compare(a.connection.id, b.connection.id));
   const granting = assessments.filter(({ failed }) => failed.length === 0);
-  const granted = scopesOf(granting);
+  const scope = scopesOf(granting);
+  const details = detailsOf(granting, facts);
   const away = assessments.filter(isStepUpAway);
-  const missing = scopesOf(away).filter((scope) => !granted.includes(scope));
+  const missing = {
+    scopes: scopesOf(away).filter((one) => !scope.includes(one)),
+    details: detailsOf([...granting, ...away], facts).filter((one) => !detailsWithin([one], details)),
+  };
   const nearMisses = assessments.flatMap(nearMiss);
 
-  if (missing.length > 0 && (namesScopes(facts) || granted.length === 0)) {
-    return stepUp(facts, away, missing, nearMisses);
+  const nothing = scope.length === 0 && details.length === 0;
+  const isAway = missing.scopes.length > 0 || missing.details.length > 0;
+  if (isAway && (namesWhat(facts) || nothing)) {
+    const { needed, ...signIn } = neededSignIn(away, missing);
+    const { reason } = signIn.refusal;
+    const reasons = needed.map((assessment) => reasonOf(reason, assessment));
+    return { effect: "step-up", id: facts.id, reasons, nearMisses, ...signIn };
   }
-  if (granted.length === 0) return denialByPolicy(facts, assessments, nearMisses);
-  return permit(facts, granting, granted, resource, nearMisses);
+  if (nothing) return denialByPolicy(facts, assessments, nearMisses);
+  const resources = resource === undefined ? [] : [resource];
+  return permit(facts, granting, { scope, resources, authorizationDetails: details }, nearMisses);
+}
+
+/**
+ * Several resources in one request are granted only when the same is granted at each: one token must not give the cross
+ * product. What is denied at one of them is denied.
+ * @see ID-JAG draft §4.3.3, RFC 8707 §2.2
+ */
+function together(decisions: readonly Decision[], facts: Facts): Decision {
+  const refused =
+    decisions.find(({ effect }) => effect === "deny") ?? decisions.find(({ effect }) => effect === "step-up");
+  const permits = decisions.filter((one) => one.effect === "permit");
+  const [first] = permits;
+  if (refused !== undefined || first === undefined) return refused ?? differ(facts);
+  if (!permits.every(({ granted }) => sameGrant(granted, first.granted))) return differ(facts);
+  const connections = sorted(new Set(permits.flatMap(({ granted }) => granted.connections)));
+  const byConnection = new Map(permits.flatMap(({ reasons }) => reasons.map((one) => [one.connection, one] as const)));
+  return {
+    ...first,
+    reasons: [...byConnection.values()],
+    granted: {
+      ...first.granted,
+      resources: permits.flatMap(({ granted }) => granted.resources),
+      lifetime: Math.min(...permits.map(({ granted }) => granted.lifetime)),
+      connections,
+    },
+  };
+}
+
+function differ(facts: Facts): Denial {
+  return denial(facts, { reason: "resources-differ" }, [{ id: "resources-differ" }], []);
+}
+
+function sameGrant(a: Granted, b: Granted): boolean {
+  const details = (one: Granted) => JSON.stringify(one.authorizationDetails);
+  return a.scope.join(" ") === b.scope.join(" ") && details(a) === details(b);
 }
 
 /** Parties that are off, or do not know each other, whatever was asked for. */
@@ -47,74 +101,61 @@ function refusedParty({ agent, person, app }: Facts): Refusal | undefined {
 
 /** A request for what the app does not have. One unknown scope refuses all of it, even beside known ones. */
 function refusedRequest({ asked, app }: Facts): Refusal | undefined {
-  const [resource, ...more] = asked.resource;
-  if (more.length > 0) return { reason: "resources-several" };
-  if (resource !== undefined && !app.resources.includes(resource)) return { reason: "resource-unknown" };
-  if (asked.scope?.some((scope) => !Object.hasOwn(app.scopes, scope))) return { reason: "scope-unknown" };
+  const { resource: resources, scope, authorizationDetails = [] } = asked;
+  if (resources.some((resource) => !app.resources.includes(resource))) return { reason: "resource-unknown" };
+  if (scope?.some((one) => !Object.hasOwn(app.scopes, one))) return { reason: "scope-unknown" };
+  const types = app.authorizationDetailsTypes ?? {};
+  if (authorizationDetails.some(({ type }) => !Object.hasOwn(types, type))) {
+    return { reason: "authorization-details-unknown" };
+  }
+  // RFC 9396 §3: details are for the resources that the request names; none being named, for the app's.
+  const places = resources.length > 0 ? resources : app.resources;
+  if (authorizationDetails.some(({ locations }) => !locationsWithin(locations, places))) {
+    return { reason: "authorization-details-differ", detail: "locations" };
+  }
   return undefined;
 }
 
-/** The resource asked for; none being asked for, the app's only one; else the app as a whole. */
-function resourceMeant({ asked, app }: Facts): string | undefined {
-  return asked.resource[0] ?? (app.resources.length === 1 ? app.resources[0] : undefined);
+function locationsWithin(locations: unknown, places: readonly string[]): boolean {
+  return locations === undefined || (Array.isArray(locations) && locations.every((one) => places.includes(one)));
 }
 
-function namesScopes({ asked }: Facts): boolean {
-  return asked.scope !== undefined && asked.scope.length > 0;
+/** The resources asked for; none being asked for, the app's only one; else the app as a whole. */
+function resourcesMeant({ asked, app }: Facts): readonly (string | undefined)[] {
+  const named = [...new Set(asked.resource)];
+  if (named.length > 0) return named;
+  return [app.resources.length === 1 ? app.resources[0] : undefined];
+}
+
+/** Whether the request says by name what it wants. */
+function namesWhat({ asked }: Facts): boolean {
+  return (asked.scope !== undefined && asked.scope.length > 0) || asked.authorizationDetails !== undefined;
 }
 
 function permit(
   facts: Facts,
   granting: readonly Assessment[],
-  scope: readonly string[],
-  resource: string | undefined,
+  what: Pick<Granted, "scope" | "resources" | "authorizationDetails">,
   nearMisses: readonly NearMiss[],
 ): Permit {
-  const lifetime = Math.min(...granting.map(({ connection }) => connection.lifetime ?? facts.defaultLifetime));
-  const withheld = sorted(new Set(facts.asked.scope ?? [])).filter((asked) => !scope.includes(asked));
   return {
     effect: "permit",
     id: facts.id,
     reasons: granting.map((assessment) => reasonOf("connection-permits", assessment)),
     nearMisses,
     granted: {
-      scope,
-      ...(resource === undefined ? {} : { resource }),
-      lifetime,
+      ...what,
+      ...(facts.actor === undefined ? {} : { actor: facts.actor }),
+      lifetime: Math.min(...granting.map(({ connection }) => lifetimeOf(connection, facts))),
       connections: granting.map(({ connection }) => connection.id),
-      withheld,
+      withheld: sorted(new Set(facts.asked.scope ?? [])).filter((asked) => !what.scope.includes(asked)),
     },
   };
 }
 
-/**
- * Each missing scope needs a sign-in as recent as the most patient of its connections wants; all of them together, as
- * recent as the least patient of the scopes wants. So one new sign-in is always enough.
- */
-function stepUp(
-  facts: Facts,
-  away: readonly Assessment[],
-  missing: readonly string[],
-  nearMisses: readonly NearMiss[],
-): StepUp {
-  const needed = away.filter(({ scopes }) => scopes.some((scope) => missing.includes(scope)));
-  const patience = missing.map((scope) =>
-    Math.max(...needed.filter(({ scopes }) => scopes.includes(scope)).map(({ connection }) => maxAgeOf(connection))),
-  );
-  const maxAge = Math.min(...patience);
-  const reason = needed.some(({ failed }) => failed[0] === "sign-in-too-old") ? "sign-in-too-old" : "auth-time-missing";
-  return {
-    effect: "step-up",
-    id: facts.id,
-    reasons: needed.map((assessment) => reasonOf(reason, assessment)),
-    nearMisses,
-    maxAge,
-    refusal: { reason, wire: { max_age: maxAge } },
-  };
-}
-
-function maxAgeOf({ conditions }: Assessment["connection"]): number {
-  return conditions.maxAge ?? Number.POSITIVE_INFINITY;
+/** Seconds; what a connection grants does not outlive it. */
+function lifetimeOf({ lifetime, expires }: Connection, { defaultLifetime, now }: Facts): number {
+  return Math.min(lifetime ?? defaultLifetime, expires === undefined ? Number.POSITIVE_INFINITY : expires - now);
 }
 
 /** Tells first of the connection that came furthest: the others are further from being what the admin looks for. */
@@ -159,6 +200,12 @@ function nearMiss({ connection, scopes, failed }: Assessment): NearMiss[] {
 
 function reasonOf(id: RefusalReason | "connection-permits", { connection, scopes }: Assessment): DecisionReason {
   return { id, connection: connection.id, ...(scopes.length > 0 ? { scopes: sorted(scopes) } : {}) };
+}
+
+/** What of the asked details some of the connections grant, each by the one that leaves most of it. */
+function detailsOf(assessments: readonly Assessment[], { asked }: Facts): readonly AuthorizationDetail[] {
+  const limits = assessments.flatMap(({ connection }) => connection.authorizationDetails ?? []);
+  return narrowDetails(asked.authorizationDetails ?? [], limits);
 }
 
 function scopesOf(assessments: readonly Assessment[]): string[] {

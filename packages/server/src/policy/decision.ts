@@ -1,4 +1,5 @@
 import type { Refusal } from "@credence/protocol";
+import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import type { ReasonId, RefusalReason } from "@credence/protocol/reasons";
 
 /** One reason of a decision: of the catalogue, and where it comes from a connection, which one and for which scopes. */
@@ -19,10 +20,14 @@ export interface NearMiss {
 
 /** What a permit grants. */
 export interface Granted {
-  /** Sorted, never empty. */
+  /** Sorted; empty only where authorization details are granted. */
   readonly scope: readonly string[];
-  /** The one resource that the ID-JAG is for; absent when it is for the app as a whole. */
-  readonly resource?: string;
+  /** The resources that the ID-JAG is for, as asked; none when it is for the app as a whole. */
+  readonly resources: readonly string[];
+  /** As asked for, or narrower; none when none were. */
+  readonly authorizationDetails: readonly AuthorizationDetail[];
+  /** The actor that every connection used allows, where one was named. */
+  readonly actor?: string;
   /** Seconds. */
   readonly lifetime: number;
   /** Ids of the connections that grant any of the scopes, sorted. */
@@ -54,8 +59,10 @@ export interface Denial extends Common {
 export interface StepUp extends Common {
   readonly effect: "step-up";
   /** Seconds: a sign-in of at most this age is enough. @see RFC 9470 §3 */
-  readonly maxAge: number;
-  /** The same as a refusal for the wire, with `max_age`. */
+  readonly maxAge?: number;
+  /** Any of these ways to sign in is enough. @see RFC 9470 §3 */
+  readonly acrValues?: readonly string[];
+  /** The same as a refusal for the wire, with `max_age` and `acr_values`. */
   readonly refusal: Refusal;
 }
 

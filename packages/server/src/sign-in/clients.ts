@@ -1,53 +1,104 @@
 import type { AdapterPayload } from "oidc-provider";
-import type { Agent } from "../directory/types.ts";
+import type { ClientDocuments } from "../directory/client-documents.ts";
+import type { Agent, App, RelyingParty } from "../directory/types.ts";
 
 /** What a look-up of an OAuth client needs. */
 export interface ClientPorts {
-  readonly store: { agent(id: string): Promise<Agent | undefined> };
-  /** Resolves the secret of an agent that has one. */
-  readonly clientSecret: (agent: Agent) => string | Promise<string>;
+  readonly store: {
+    agent(id: string): Promise<Agent | undefined>;
+    appByRelyingParty(clientId: string): Promise<App | undefined>;
+  };
+  /** Resolves the secret of an agent or relying party that has one. */
+  readonly clientSecret: (client: Credential) => string | Promise<string>;
+  /** What agents say of themselves. */
+  readonly documents: Pick<ClientDocuments, "metadata">;
 }
+
+/** A client's id and how it proves itself, whether it is an agent or an app that signs people in. */
+export type Credential = Pick<Agent, "id" | "auth">;
 
 /** Longest client id in characters: a client id may be a URL. */
 const CLIENT_ID_MAX = 2048;
 
 /**
- * Reads an agent as an OAuth client, fresh at every look-up: a disabled agent is unknown at once.
+ * Reads an agent, or an app that signs people in, as an OAuth client; fresh at every look-up: what is disabled is unknown at
+ * once.
  *
- * @returns client metadata; `undefined` for an unknown or disabled agent.
+ * @returns client metadata; `undefined` for an unknown or disabled client. Rejects when an agent's document can not be had.
  * @see RFC 7591 §2
  */
 export async function findClient(ports: ClientPorts, clientId: string): Promise<AdapterPayload | undefined> {
   if (clientId.length > CLIENT_ID_MAX) return undefined;
   const agent = await ports.store.agent(clientId);
-  if (agent === undefined || !agent.enabled) return undefined;
-  return { ...commonMetadata(agent), ...(await credentialMetadata(agent, ports)) };
+  if (agent?.enabled) return agentMetadata(agent, ports);
+  if (agent !== undefined) return undefined;
+  const app = await ports.store.appByRelyingParty(clientId);
+  return app?.enabled && app.sso ? relyingPartyMetadata(app, app.sso, ports) : undefined;
 }
 
-function commonMetadata(agent: Agent): AdapterPayload {
+async function agentMetadata(agent: Agent, ports: ClientPorts): Promise<AdapterPayload> {
+  if (agent.auth.method === "client_id_metadata_document") return documentMetadata(agent, ports);
+  const { id, name, redirectUris, postLogoutRedirectUris, dpopBound } = agent;
   return {
-    client_id: agent.id,
-    client_name: agent.name,
-    application_type: applicationType([...agent.redirectUris, ...agent.postLogoutRedirectUris]),
-    redirect_uris: [...agent.redirectUris],
-    post_logout_redirect_uris: [...agent.postLogoutRedirectUris],
-    // Without a redirect URI an agent signs nobody in; it may still exchange.
-    response_types: agent.redirectUris.length > 0 ? ["code"] : [],
-    grant_types: agent.redirectUris.length > 0 ? ["authorization_code", "refresh_token"] : [],
-    response_modes: ["query"],
-    token_endpoint_auth_method: agent.auth.method,
+    ...commonMetadata({ id, name, redirectUris, postLogoutRedirectUris }),
+    ...(await credentialMetadata(agent, ports)),
+    ...(dpopBound ? { dpop_bound_access_tokens: true } : {}),
   };
 }
 
-async function credentialMetadata(agent: Agent, ports: ClientPorts): Promise<AdapterPayload> {
-  switch (agent.auth.method) {
+/** The organization lists the agent; what it is like, its own document says. */
+async function documentMetadata({ id, name, dpopBound }: Agent, { documents }: ClientPorts): Promise<AdapterPayload> {
+  const metadata = await documents.metadata(id);
+  const { redirect_uris: redirectUris, post_logout_redirect_uris: postLogoutRedirectUris = [] } = metadata;
+  return {
+    // The organization's name for it: a document could call itself anything.
+    ...commonMetadata({ id, name, redirectUris, postLogoutRedirectUris }),
+    token_endpoint_auth_method: metadata.token_endpoint_auth_method,
+    ...(metadata.jwks === undefined ? {} : { jwks: { keys: [...metadata.jwks.keys] } }),
+    ...(metadata.jwks_uri === undefined ? {} : { jwks_uri: metadata.jwks_uri }),
+    ...(dpopBound || metadata.dpop_bound_access_tokens ? { dpop_bound_access_tokens: true } : {}),
+  };
+}
+
+async function relyingPartyMetadata(app: App, sso: RelyingParty, ports: ClientPorts): Promise<AdapterPayload> {
+  const { clientId: id, auth, redirectUris, postLogoutRedirectUris } = sso;
+  return {
+    ...commonMetadata({ id, name: app.name, redirectUris, postLogoutRedirectUris }),
+    ...(await credentialMetadata({ id, auth }, ports)),
+  };
+}
+
+function commonMetadata(
+  client: Pick<Agent, "id" | "name" | "redirectUris" | "postLogoutRedirectUris">,
+): AdapterPayload {
+  const { id, name, redirectUris, postLogoutRedirectUris } = client;
+  return {
+    client_id: id,
+    client_name: name,
+    application_type: applicationType([...redirectUris, ...postLogoutRedirectUris]),
+    redirect_uris: [...redirectUris],
+    post_logout_redirect_uris: [...postLogoutRedirectUris],
+    // Without a redirect URI an agent signs nobody in; it may still exchange.
+    response_types: redirectUris.length > 0 ? ["code"] : [],
+    grant_types: redirectUris.length > 0 ? ["authorization_code", "refresh_token"] : [],
+    response_modes: ["query"],
+  };
+}
+
+async function credentialMetadata(client: Credential, ports: ClientPorts): Promise<AdapterPayload> {
+  const { auth } = client;
+  switch (auth.method) {
     case "client_secret_basic":
     case "client_secret_post":
-      return { client_secret: await ports.clientSecret(agent) };
+      return { token_endpoint_auth_method: auth.method, client_secret: await ports.clientSecret(client) };
     case "private_key_jwt":
-      return { jwks: { keys: agent.auth.jwks.keys } };
+      return {
+        token_endpoint_auth_method: auth.method,
+        ...("jwks" in auth ? { jwks: { keys: auth.jwks.keys } } : { jwks_uri: auth.jwksUri }),
+      };
     case "none":
-      return {};
+    case "client_id_metadata_document":
+      return { token_endpoint_auth_method: "none" };
   }
 }
 

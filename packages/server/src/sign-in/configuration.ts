@@ -1,5 +1,6 @@
 import { type Configuration, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
-import type { Person } from "../directory/types.ts";
+import { type NamingSecrets, subjectFor } from "../directory/subject.ts";
+import type { App, Person } from "../directory/types.ts";
 import { type AdapterPorts, createAdapter } from "./adapter.ts";
 
 /** Lifetimes in seconds. */
@@ -46,7 +47,14 @@ export const PATHS = {
 export interface ConfigurationPorts {
   readonly issuer: string;
   readonly adapter: AdapterPorts;
-  readonly people: { person(id: string): Promise<Person | undefined> };
+  readonly people: {
+    person(id: string): Promise<Person | undefined>;
+    appByRelyingParty(clientId: string): Promise<App | undefined>;
+  };
+  readonly naming: NamingSecrets;
+  readonly nonceSecret?: Buffer;
+  /** Fetches agents' keys at a URL, within the guard. */
+  readonly fetch: NonNullable<Configuration["fetch"]>;
   readonly jwks: { readonly keys: readonly JWK[] };
   /** Signing keys of cookies, the newest first. */
   readonly cookieKeys: readonly string[];
@@ -59,6 +67,9 @@ export interface ConfigurationPorts {
   };
 }
 
+/** What clients may sign assertions and proofs with, as at the exchange. */
+const ALGORITHMS: ("ES256" | "RS256" | "PS256" | "EdDSA")[] = ["ES256", "RS256", "PS256", "EdDSA"];
+
 /** oidc-provider, narrowed to what the design says: code + PKCE S256, rotation, no consent screen, nothing dynamic. */
 export function configure(ports: ConfigurationPorts): Configuration {
   const { lifetimes } = ports;
@@ -70,7 +81,7 @@ export function configure(ports: ConfigurationPorts): Configuration {
     scopes: ["openid", "offline_access", "email", "profile"],
     acrValues: [PASSWORD_SIGN_IN.acr],
     clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
-    enabledJWA: { clientAuthSigningAlgValues: ["ES256", "RS256", "PS256", "EdDSA"] },
+    enabledJWA: { clientAuthSigningAlgValues: ALGORITHMS, dPoPSigningAlgValues: ALGORITHMS },
     pkce: { required: () => true },
     clientBasedCORS: (_ctx, origin, client) =>
       client.clientAuthMethod === "none" &&
@@ -86,7 +97,8 @@ export function configure(ports: ConfigurationPorts): Configuration {
       iss: null,
       sid: null,
     },
-    findAccount: (_ctx, id) => findAccount(id, ports.people),
+    findAccount: (ctx, id) => findAccount(id, ctx?.oidc?.client?.clientId, ports),
+    fetch: ports.fetch,
     loadExistingGrant,
     rotateRefreshToken: true,
     issueRefreshToken: async (_ctx, client, source) =>
@@ -94,7 +106,10 @@ export function configure(ports: ConfigurationPorts): Configuration {
     interactions: { policy: interactions(), url: (_ctx, { uid }) => `${basePath(ports.issuer)}${PATHS.signIn}/${uid}` },
     features: {
       devInteractions: { enabled: false },
-      dPoP: { enabled: false },
+      dPoP: {
+        enabled: true,
+        ...(ports.nonceSecret === undefined ? {} : { nonceSecret: ports.nonceSecret, requireNonce: () => true }),
+      },
       pushedAuthorizationRequests: { enabled: false },
       resourceIndicators: { enabled: false },
       rpInitiatedLogout: {
@@ -135,11 +150,23 @@ function sessionTtl(signedInAt: number | undefined, lifetime: number, now: numbe
   return signedInAt === undefined ? lifetime : Math.max(1, signedInAt + lifetime - now);
 }
 
-async function findAccount(id: string, people: ConfigurationPorts["people"]) {
+/**
+ * A person as the client of this request sees them: an app that signs people in has the name that its ID-JAGs have, too.
+ * @see ID-JAG draft §5
+ */
+async function findAccount(
+  id: string,
+  clientId: string | undefined,
+  { people, naming }: Pick<ConfigurationPorts, "people" | "naming">,
+) {
   const person = await people.person(id);
   if (person === undefined || !person.enabled) return undefined;
+  const app = clientId === undefined ? undefined : await people.appByRelyingParty(clientId);
+  const sub = app === undefined ? id : subjectFor(person, app, naming);
+  // An app that knows people by its own ids, and has none for this one, has no account for them.
+  if (sub === undefined) return undefined;
   const { email, name } = person;
-  return { accountId: id, claims: async () => ({ sub: id, email, email_verified: true, name }) };
+  return { accountId: id, claims: async () => ({ sub, email, email_verified: true, name }) };
 }
 
 /** The organization has decided which agents there are: signing in to one grants the scopes of sign-in at once. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { guardedFetch } from "@credence/protocol/fetch";
 import { generateSigningKey } from "@credence/protocol/jws";
 import type { Agent, Organization, Person } from "../directory/types.ts";
 import { type Listener, listen } from "../http/listener.ts";
@@ -10,6 +11,7 @@ import type { Exchange } from "../http/token-endpoint.ts";
 import { createSealer, KEY_BYTES } from "../keys/seal.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
+import type { Credential } from "./clients.ts";
 import type { Lifetimes } from "./configuration.ts";
 import type { SignInEvent } from "./events.ts";
 import type { Fault } from "./fault.ts";
@@ -105,7 +107,7 @@ export async function startHouse(
     return Response.json({ exchanged: true }, { headers: { "cache-control": "no-store" } });
   };
   const keys = await Promise.all([generateSigningKey("ES256"), generateSigningKey("RS256")]);
-  const clientSecret = ({ auth }: Agent) =>
+  const clientSecret = ({ auth }: Credential) =>
     "secret" in auth && "literal" in auth.secret ? auth.secret.literal : "unresolvable";
 
   // The issuer names the port, so the port is taken first.
@@ -120,6 +122,13 @@ export async function startHouse(
     cookieKeys: ["a cookie key of this test"],
     now,
     clientSecret,
+    naming: { pairwise: "a secret of this test" },
+    documents: {
+      metadata: async () => {
+        throw new TypeError("nobody has a document here");
+      },
+    },
+    fetch: guardedFetch({ allowLoopback: true }),
     markAssertionUsed: (key, expiresAt) => store.consume("client-assertion", key, expiresAt),
     record: async (event) => void events.push(event),
     report: (fault) => void faults.push(fault),

@@ -1,8 +1,10 @@
 import { isObject } from "@credence/protocol";
+import type { GuardedFetch } from "@credence/protocol/fetch";
 import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provider";
-import type { Agent } from "../directory/types.ts";
+import type { NamingSecrets } from "../directory/subject.ts";
 import type { Store } from "../store/store.ts";
 import type { ArtifactPorts, Sealing } from "./artifacts.ts";
+import type { ClientPorts } from "./clients.ts";
 import { basePath, type ConfigurationPorts, configure, type Lifetimes, PATHS } from "./configuration.ts";
 import { endSession } from "./endings.ts";
 import type { RecordSignIn } from "./events.ts";
@@ -15,7 +17,8 @@ import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPa
 import { sourceOf } from "./source.ts";
 
 /** The part of the store that sign-in works with. */
-export type SignInStore = ArtifactPorts["store"] & Pick<Store, "person" | "personByEmail" | "agent" | "consume">;
+export type SignInStore = ArtifactPorts["store"] &
+  Pick<Store, "person" | "personByEmail" | "agent" | "appByRelyingParty" | "consume">;
 
 /** What the sign-in half needs from the house. */
 export interface ProviderOptions {
@@ -30,8 +33,14 @@ export interface ProviderOptions {
   /** Seconds since the epoch. */
   readonly now: () => number;
   readonly lifetimes: Lifetimes;
-  /** Resolves an agent's secret. */
-  readonly clientSecret: (agent: Agent) => string | Promise<string>;
+  /** Resolves the secret of an agent or relying party. */
+  readonly clientSecret: ClientPorts["clientSecret"];
+  readonly documents: ClientPorts["documents"];
+  readonly naming: NamingSecrets;
+  /** 32 bytes: with it, every DPoP proof must carry a nonce. @see RFC 9449 §8 */
+  readonly nonceSecret?: Buffer;
+  /** Fetches agents' keys at a URL: bounded in size and time, no redirects, no private addresses. */
+  readonly fetch: GuardedFetch;
   /** Marks a client assertion as used, for exchange and sign-in alike. `expiresAt` in seconds since the epoch. */
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
   readonly record: RecordSignIn;
@@ -53,8 +62,9 @@ export function createProvider(options: ProviderOptions): Provider {
   const provider = new Provider(issuer, {
     ...configure({
       ...options,
-      adapter: { ...ports, store, clientSecret: options.clientSecret, grantLifetime: lifetimes.grant },
+      adapter: { ...options, ...ports, store, grantLifetime: lifetimes.grant },
       people: store,
+      fetch: asFetch(options.fetch),
       renderError: errorRenderer(options.report, show),
       signOut: {
         confirm: (ctx) => show(ctx, (ours) => confirmSignOutPage(ours, signOutForm(ctx))),
@@ -73,6 +83,14 @@ export function createProvider(options: ProviderOptions): Provider {
   recordRefusedGrants(provider, options);
   surround(provider, options, show);
   return provider;
+}
+
+/** The guard's answer, as oidc-provider wants it. */
+function asFetch(fetch: GuardedFetch): ConfigurationPorts["fetch"] {
+  return async (url, init) => {
+    const { status, headers, text } = await fetch(String(url), init);
+    return new Response(text, { status, headers });
+  };
 }
 
 /** Answers with one of our pages. */

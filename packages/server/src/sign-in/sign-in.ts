@@ -9,6 +9,7 @@ import { createPages } from "./pages/app.ts";
 import { loadAssets } from "./pages/assets.ts";
 import type { House } from "./pages/page.ts";
 import { createProvider, type ProviderOptions } from "./provider.ts";
+import { type LiveRefreshToken, refreshTokenAlive } from "./refresh-tokens.ts";
 
 /** What a deployment says of its sign-in. */
 export interface SignInOptions extends Omit<ProviderOptions, "house" | "lifetimes"> {
@@ -25,6 +26,8 @@ export interface SignIn {
   readonly pages: Hono<{ Bindings: HttpBindings }>;
   /** Whether the session of an ID token's `sid` lives. `now` in seconds since the epoch. */
   readonly alive: (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
+  /** What a refresh token stands for, where a refresh with it would succeed; it is left as it is. */
+  readonly refreshTokenAlive: (token: string) => Promise<LiveRefreshToken | undefined>;
 }
 
 /** Seconds for which the organization's name is remembered. */
@@ -41,7 +44,12 @@ export function createSignIn(options: SignInOptions): SignIn {
   const check = createCredentialCheck(options);
   const sessionLifetime = lifetimes.session;
   const pages = createPages({ issuer, provider, artifacts, store, check, sessionLifetime, house, assets, report });
-  return { provider, pages, alive: (sid, agentId, at) => sessionAlive(artifacts, sid, agentId, at) };
+  return {
+    provider,
+    pages,
+    alive: (sid, agentId, at) => sessionAlive(artifacts, sid, agentId, at),
+    refreshTokenAlive: (token) => refreshTokenAlive(provider, token),
+  };
 }
 
 function createHouse({ issuer, now, organizationName, support }: SignInOptions, stylesheet: string) {

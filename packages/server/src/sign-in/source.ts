@@ -37,6 +37,12 @@ export function vouchForSource(trusted: readonly string[]): (req: IncomingMessag
   };
 }
 
+/** Whether a request comes straight from a trusted proxy. */
+export function isFromTrusted(trusted: readonly string[]): (req: IncomingMessage) => boolean {
+  const proxies = blockList(trusted);
+  return (req) => isTrusted(proxies, socketAddress(req));
+}
+
 function blockList(networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {

@@ -57,7 +57,7 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
         expect(await store.replaceOrganization(ACME, 0)).toEqual({ revision: 1 });
         await reopen();
         expect(await store.organization()).toEqual({ revision: 1, document: ACME });
-        expect(await store.organizationName()).toBe(ACME.name);
+        expect(await store.organizationHead()).toEqual({ name: ACME.name, demo: ACME.demo });
       });
       it("removes what the new document lacks, changes what differs, adds what is new", async () => {
         await store.replaceOrganization(ACME, 0);

@@ -6,6 +6,7 @@ import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
 /** Forwards only: each migration once, in the order of its name. One that a release had is never edited. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-first": { up: firstTables },
+  "0002-app-names": { up: appNames },
 };
 
 const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -168,5 +169,14 @@ async function auditTables(db: Kysely<unknown>): Promise<void> {
     .addColumn("signed_at", "double precision", (column) => column.notNull())
     .addColumn("signature", "text", (column) => column.notNull())
     .addPrimaryKeyConstraint("audit_heads_key", ["writer", "seq"])
+    .execute();
+}
+
+async function appNames(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("app_names")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("app", "text", (column) => column.notNull())
+    .addColumn("document", "text", (column) => column.notNull())
     .execute();
 }

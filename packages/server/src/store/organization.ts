@@ -7,20 +7,28 @@ import type { Store } from "./store.ts";
 type OrganizationStore = Pick<
   Store,
   | "organization"
-  | "organizationName"
+  | "organizationHead"
   | "replaceOrganization"
   | "person"
   | "personByEmail"
   | "agent"
   | "appByIssuer"
+  | "appByRelyingParty"
   | "connections"
 >;
 
 /** The organization as rows: columns for what is looked up by, a JSON document for the rest. */
 export function organizationStore(read: Kysely<Tables>, write: Kysely<Tables>): OrganizationStore {
+  const byName = (kind: AppName, name: string) =>
+    read
+      .selectFrom("app_names")
+      .innerJoin("apps", "apps.id", "app_names.app")
+      .select("apps.document")
+      .where("app_names.id", "=", nameKey(kind, name))
+      .executeTakeFirst();
   return {
     organization: () => read.transaction().execute(readOrganization),
-    organizationName: async () => parse<Pick<Organization, "name">>(await organizationRow(read)).name,
+    organizationHead: async () => parse<OrganizationHead>(await organizationRow(read)),
     replaceOrganization: (document, expectedRevision) => replace(read, write, document, expectedRevision),
     async person(id) {
       const row = await read.selectFrom("people").select("document").where("id", "=", id).executeTakeFirst();
@@ -35,8 +43,13 @@ export function organizationStore(read: Kysely<Tables>, write: Kysely<Tables>): 
       const row = await read.selectFrom("agents").select("document").where("id", "=", id).executeTakeFirst();
       return row && parse<Agent>(row);
     },
-    async appByIssuer(issuer) {
-      const row = await read.selectFrom("apps").select("document").where("issuer", "=", issuer).executeTakeFirst();
+    async appByIssuer(issuerOrAlias) {
+      const query = read.selectFrom("apps").select("document").where("issuer", "=", issuerOrAlias);
+      const row = (await query.executeTakeFirst()) ?? (await byName("alias", issuerOrAlias));
+      return row && parse<App>(row);
+    },
+    async appByRelyingParty(clientId) {
+      const row = await byName("relying-party", clientId);
       return row && parse<App>(row);
     },
     async connections(agent, app) {
@@ -54,18 +67,39 @@ interface Rows {
   readonly people: readonly Tables["people"][];
   readonly agents: readonly Tables["agents"][];
   readonly apps: readonly Tables["apps"][];
+  readonly app_names: readonly Tables["app_names"][];
   readonly connections: readonly Tables["connections"][];
 }
 
-const KINDS = ["people", "agents", "apps", "connections"] as const;
+const KINDS = ["people", "agents", "apps", "app_names", "connections"] as const;
+
+type OrganizationHead = Pick<Organization, "name" | "demo" | "tenant">;
 
 function rowsOf(organization: Organization): Rows {
   return {
     people: organization.people.map((one) => ({ ...row(one), email: emailKey(one.email) })),
     agents: organization.agents.map(row),
     apps: organization.apps.map((one) => ({ ...row(one), issuer: one.issuer })),
+    app_names: organization.apps.flatMap(namesOf),
     connections: organization.connections.map((one) => ({ ...row(one), agent: one.agent, app: one.app })),
   };
+}
+
+/** What else an app is looked up by: aliases of its issuer, and its client id as a relying party. */
+type AppName = "alias" | "relying-party";
+
+function namesOf({ id: app, aliases = [], sso }: App): Tables["app_names"][] {
+  const names: [AppName, string][] = aliases.map((alias) => ["alias", alias]);
+  if (sso !== undefined) names.push(["relying-party", sso.clientId]);
+  return names.map(([kind, name]) => {
+    const id = nameKey(kind, name);
+    // Whom it stands for is its whole content.
+    return { id, app, document: JSON.stringify({ id, app }) };
+  });
+}
+
+function nameKey(kind: AppName, name: string): string {
+  return `${kind} ${name}`;
 }
 
 function row(one: { readonly id: string }): { id: string; document: string } {
@@ -97,7 +131,7 @@ async function readOrganization(db: Transaction<Tables>): Promise<{ revision: nu
   return {
     revision,
     document: {
-      ...parse<Pick<Organization, "name" | "demo">>({ document }),
+      ...parse<OrganizationHead>({ document }),
       people: await all<Person>("people"),
       agents: await all<Agent>("agents"),
       apps: await all<App>("apps"),
@@ -134,6 +168,7 @@ async function replace(
     await insert(difference.people.come, (rows) => db.insertInto("people").values(rows).execute());
     await insert(difference.agents.come, (rows) => db.insertInto("agents").values(rows).execute());
     await insert(difference.apps.come, (rows) => db.insertInto("apps").values(rows).execute());
+    await insert(difference.app_names.come, (rows) => db.insertInto("app_names").values(rows).execute());
     await insert(difference.connections.come, (rows) => db.insertInto("connections").values(rows).execute());
     return { revision: expected + 1 };
   });
@@ -145,6 +180,7 @@ async function readRows(db: Transaction<Tables>): Promise<{ revision: number; ro
     people: await db.selectFrom("people").selectAll().execute(),
     agents: await db.selectFrom("agents").selectAll().execute(),
     apps: await db.selectFrom("apps").selectAll().execute(),
+    app_names: await db.selectFrom("app_names").selectAll().execute(),
     connections: await db.selectFrom("connections").selectAll().execute(),
   };
   return { revision, rows };
@@ -161,6 +197,7 @@ function differ(current: Rows, wanted: Rows): { readonly [Kind in keyof Rows]: D
     people: difference(current.people, wanted.people),
     agents: difference(current.agents, wanted.agents),
     apps: difference(current.apps, wanted.apps),
+    app_names: difference(current.app_names, wanted.app_names),
     connections: difference(current.connections, wanted.connections),
   };
 }
@@ -180,7 +217,7 @@ function difference<R extends { readonly id: string; readonly document: string }
 }
 
 async function raiseRevision(db: Transaction<Tables>, expected: number, wanted: Organization): Promise<boolean> {
-  const document = JSON.stringify({ name: wanted.name, demo: wanted.demo });
+  const document = JSON.stringify(headOf(wanted));
   const { numUpdatedRows } = await db
     .updateTable("organization")
     .set({ revision: expected + 1, document })
@@ -188,6 +225,10 @@ async function raiseRevision(db: Transaction<Tables>, expected: number, wanted: 
     .where("revision", "=", expected)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+function headOf({ name, demo, tenant }: Organization): OrganizationHead {
+  return { name, demo, ...(tenant === undefined ? {} : { tenant }) };
 }
 
 async function remove(db: Transaction<Tables>, kind: (typeof KINDS)[number], ids: readonly string[]): Promise<void> {

@@ -7,6 +7,7 @@ export interface Tables {
   people: { id: string; email: string; document: string };
   agents: { id: string; document: string };
   apps: { id: string; issuer: string; document: string };
+  app_names: { id: string; app: string; document: string };
   connections: { id: string; agent: string; app: string; document: string };
   artifacts: {
     model: string;

@@ -15,8 +15,8 @@ export interface Store {
   // --- The organization -------------------------------------------------------------------------------------------
   /** The whole organization and its revision; revision 0 is the empty one of a new store. */
   organization(): Promise<{ readonly revision: number; readonly document: Organization }>;
-  /** The organization's name, without reading the rest of it; empty for a new store. */
-  organizationName(): Promise<string>;
+  /** The organization itself, without what it holds; its name is empty in a new store. */
+  organizationHead(): Promise<Pick<Organization, "name" | "demo" | "tenant">>;
   /**
    * Makes the organization equal to the document, all or nothing, if the revision still is the expected one.
    * @returns the new revision, or `conflict` with the current one.
@@ -31,7 +31,10 @@ export interface Store {
   /** Compared without regard to case. */
   personByEmail(email: string): Promise<Person | undefined>;
   agent(id: string): Promise<Agent | undefined>;
-  appByIssuer(issuer: string): Promise<App | undefined>;
+  /** By its issuer, or by an alias of it. */
+  appByIssuer(issuerOrAlias: string): Promise<App | undefined>;
+  /** By the client id of the app as a relying party. */
+  appByRelyingParty(clientId: string): Promise<App | undefined>;
   connections(agent: string, app: string): Promise<readonly Connection[]>;
 
   // --- Sign-in artifacts (sessions, codes, refresh tokens …); values are opaque to the store --------------------------

@@ -1,0 +1,47 @@
+import type { Actor, SubjectRequest } from "@credence/issuer";
+import { ok, type Result, refuse } from "@credence/protocol";
+import { CLIENT_ASSERTION_LIMITS } from "@credence/protocol/client-auth";
+import { checkSignature, decodeJws, JWS_ALGORITHMS, singleAudience } from "@credence/protocol/jws";
+import { JWT_TOKEN_TYPE } from "@credence/protocol/token-exchange";
+import type { Store } from "../store/store.ts";
+import type { AuthenticatedAgent, KeysOfAgent } from "./client.ts";
+
+/** What the check of an actor token needs. */
+export interface ActorPorts {
+  readonly issuer: string;
+  readonly store: Pick<Store, "agent" | "consume">;
+  readonly keysOf: KeysOfAgent;
+}
+
+/**
+ * Verifies an actor token: a JWT that another agent of the directory has signed with its own registered key, for us, a
+ * moment ago, and for one use.
+ *
+ * @returns the agent that acts; refused: `actor-token-…`. Rejects when the store does.
+ * @see RFC 8693 §2.1, §4.1
+ */
+export async function verifyActor(
+  { token, type, now }: Pick<SubjectRequest<AuthenticatedAgent>, "token" | "type" | "now">,
+  { issuer, store, keysOf }: ActorPorts,
+): Promise<Result<Actor>> {
+  if (type !== JWT_TOKEN_TYPE) return refuse("actor-token-unsupported", "type");
+  const jws = decodeJws(token);
+  if (jws === undefined) return refuse("actor-token-malformed");
+  const { iss, sub, aud, exp, iat, nbf, jti } = jws.payload;
+  if (typeof sub !== "string" || iss !== sub) return refuse("actor-token-invalid", "iss or sub");
+  if (typeof jti !== "string" || jti === "" || jti.length > 256) return refuse("actor-token-invalid", "jti");
+  const agent = await store.agent(sub);
+  const keys = agent?.enabled ? await keysOf(agent) : undefined;
+  // An agent that is unknown, off, or has no key of its own can not sign anything that counts.
+  if (agent === undefined || keys === undefined) return refuse("actor-token-invalid", "no such actor");
+  const fault = await checkSignature(jws, JWS_ALGORITHMS, keys);
+  if (fault !== undefined) return refuse("actor-token-invalid", fault);
+  if (singleAudience(aud) !== issuer) return refuse("actor-token-invalid", "aud");
+  const { skew, maxLifetime } = CLIENT_ASSERTION_LIMITS;
+  if (typeof exp !== "number" || exp <= now - skew || exp > now + maxLifetime)
+    return refuse("actor-token-invalid", "exp");
+  if (typeof iat === "number" && iat > now + skew) return refuse("actor-token-invalid", "iat");
+  if (typeof nbf === "number" && nbf > now + skew) return refuse("actor-token-invalid", "nbf");
+  const used = await store.consume("actor-token", JSON.stringify([agent.id, jti]), exp + skew);
+  return used === "first" ? ok({ id: agent.id, act: { sub: agent.id } }) : refuse("actor-token-invalid", "used before");
+}
