@@ -2,13 +2,13 @@
  * `npm run check`: everything that is not a test. Each check runs whatever became of the one before it; with names as
  * arguments, only those. The outcome for machines is in `.results/check.json`.
  */
-import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { arrows } from "./arrows.ts";
 import { build } from "./build.ts";
 import { checkSnippets } from "./snippets.ts";
-import { checkStandards } from "./standards.ts";
+import { checkRan, checkStandards } from "./standards.ts";
 import { type Outcome, tool } from "./tool.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -72,11 +72,22 @@ const CHECKS: readonly Check[] = [
     run: async () => failures(await checkStandards(ROOT)),
   },
   {
+    name: "standards ran",
+    mend: "Run `npm test` before: it leaves its report in .results. A row names a test that runs, and passes.",
+    run: async () => failures(checkRan(ROOT, reportOfTests())),
+  },
+  {
     name: "lengths",
     mend: "Give a file one subject.",
     run: async () => ({ ok: true, output: longFiles().join("\n") }),
   },
 ];
+
+/** What the last whole `npm test` reported; `undefined` when there was none. */
+function reportOfTests(): unknown {
+  const path = join(ROOT, ".results", "test.json");
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+}
 
 function publishedPackages(): readonly string[] {
   return globSync("packages/*/package.json", { cwd: ROOT })

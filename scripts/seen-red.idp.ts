@@ -226,7 +226,7 @@ export const IDP_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${SERVER}/policy/decide.ts`,
-        find: 'if (more.length > 0) return { reason: "resources-several" };',
+        find: 'if (more.length > 0) return { reason: "resources-differ" };',
         replace: "void more;",
       },
     ],

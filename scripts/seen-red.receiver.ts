@@ -225,7 +225,7 @@ export const RECEIVER_ROWS: readonly Row[] = [
     changes: [
       {
         file: REDEEM,
-        find: 'if (claims.authorization_details !== undefined) return refuse("authorization-details-unsupported", "in the ID-JAG");',
+        find: 'if (claims.authorization_details !== undefined) return refuse("authorization-details-unknown", "in the ID-JAG");',
         replace: "",
       },
     ],

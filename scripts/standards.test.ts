@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkStandards, STANDARDS } from "./standards.ts";
+import { checkRan, checkStandards, STANDARDS } from "./standards.ts";
 
 let root: string;
 beforeEach(() => {
@@ -65,9 +65,9 @@ describe("the map of the standards", () => {
       [
         GOOD,
         "| IDJAG-4.3-2 | Do it. | SHOULD | client | open: nobody looks | | |",
-        "| IDJAG-4.3-3 | Do it. | REQUIRED | resource AS | later: the complete protocol (DPoP) | | |",
+        "| IDJAG-4.3-3 | Do it. | REQUIRED | resource AS | later: the issue of identity (SAML) | | |",
         "| IDJAG-4.3-4 | Do it. | MUST NOT | resource server | not ours: somebody else's | | |",
-        GOOD.replace("4.3-1", "4.3-5").replace("done", "differs: for a reason"),
+        GOOD.replace("4.3-1", "4.3-5").replace("done", "done, differently: for a reason"),
       ],
       "5 requirements: 1 done, 1 open, 1 differs, 1 later, 1 not ours.",
     ],
@@ -87,14 +87,14 @@ describe("a problem is named by its line:", () => {
     ["a role that is none", [GOOD.replace("IdP", "IdP, person")], "IdP, person is no role"],
     ["a state that is none", [GOOD.replace("done", "nearly done")], '"nearly done" is no state'],
     ["an open one without a word", [GOOD.replace("done", "open")], '"open" is no state'],
-    ["a later one of no subject", [GOOD.replace("done", "later: the complete protocol")], "is no state"],
+    ["a later one of no subject", [GOOD.replace("done", "later: the issue of identity")], "is no state"],
     ["a file that is not there", [GOOD.replace("`a.ts`", "`b.ts`")], "names b.ts, which is not there"],
     ["a file in another form", [GOOD.replace("`a.ts`", "a.ts")], "in another form than `path`"],
     ["no file", [GOOD.replace("`a.ts`", "")], "names no file that implements it"],
     ["no test", [GOOD.replace(/`a\.test.*"/, "")], "names no test that holds it"],
     [
       "a deviation that no test holds",
-      [GOOD.replace("done", "differs: so").replace(/`a\.test.*"/, "")],
+      [GOOD.replace("done", "done, differently: so").replace(/`a\.test.*"/, "")],
       "names no test that holds it",
     ],
     ["a test in another form", [GOOD.replace(" › ", " ")], "names a test in another form"],
@@ -126,5 +126,26 @@ describe("a problem is named by its line:", () => {
   it("no map, or an empty one", async () => {
     expect(await checkStandards(root)).toEqual(["docs/standards.md is missing"]);
     expect(await problemsOf(["# Standards"])).toContain("docs/standards.md has no requirements");
+  });
+});
+
+describe("a test that a row names", () => {
+  const report = (fullName: string, status = "passed", file = "a.test.ts") => ({
+    testResults: [{ name: join(root, file), assertionResults: [{ fullName, status }] }],
+  });
+  beforeEach(() => writeFileSync(join(root, STANDARDS), map([GOOD.replace("is refused", "%s is refused")]).join("\n")));
+
+  it("ran and passed, under its name with the values of its table", () => {
+    expect(checkRan(root, report("a describe block a case is refused"))).toEqual([]);
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ["did not run", () => report("something else"), "did not run"],
+    ["ran in another file only", () => report("a case is refused", "passed", "b.test.ts"), "did not run"],
+    ["failed", () => report("a case is refused", "failed"), "did not pass"],
+    ["was skipped", () => report("a case is refused", "pending"), "did not pass"],
+    ["has no report", () => undefined, "run npm test before"],
+  ])("is a problem when it %s", (_, made, problem) => {
+    expect(checkRan(root, made()).join()).toContain(problem);
   });
 });

@@ -3,7 +3,7 @@
  * keeps it true as far as a program can: the files are there, the tests are called so, no requirement stands twice.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 
 /** The map, from the repository's folder. */
 export const STANDARDS = "docs/standards.md";
@@ -12,7 +12,7 @@ export const STANDARDS = "docs/standards.md";
 interface Row {
   /** Line in the map, from 1. */
   readonly line: number;
-  /** Draft and section of the heading above, such as `IDJAG-4.3.3`. */
+  /** Text and section of the heading above, such as `IDJAG-4.3.3` or `RFC8693-2.1`. */
   readonly section: string;
   readonly id: string;
   readonly level: string;
@@ -29,7 +29,7 @@ interface Standards {
 
 const HEADER = "| id | requirement | level | role | state | where | test |";
 const COLUMNS = 7;
-const ID = /^([A-Z]+-\d+(?:\.\d+)*)-\d+$/;
+const ID = /^([A-Z]+\d*-\d+(?:\.\d+)*)-\d+$/;
 /** `rule`: a processing rule that the draft states without a key word. */
 const LEVELS: ReadonlySet<string> = new Set([
   "MUST",
@@ -48,12 +48,18 @@ const ROLES: ReadonlySet<string> = new Set(["IdP", "resource AS", "resource serv
 const STATES: Readonly<Record<string, RegExp>> = {
   done: /^done$/,
   open: /^open: \S/,
-  differs: /^differs: \S/,
-  later: /^later: the complete protocol \([^)]+\)$/,
+  differs: /^done, differently: \S/,
+  later: /^later: the issue of [^()]+ \([^)]+\)$/,
   "not ours": /^not ours: \S/,
 };
 /** These claim that something is there, and that a test would notice if it were not. */
 const HELD: ReadonlySet<string> = new Set(["done", "differs"]);
+/** What a report of vitest says of one test, as far as it is read. */
+interface Ran {
+  readonly file: string;
+  readonly name: string;
+  readonly passed: boolean;
+}
 const FILE = /^`([^`]+)`$/;
 const TEST = /^`([^`]+)` › "(.+)"$/;
 
@@ -77,6 +83,49 @@ export async function checkStandards(root: string): Promise<string[]> {
   return markdown.includes(summary) ? found : [...found, `${STANDARDS} does not say: ${summary}`];
 }
 
+/**
+ * Checks that the tests that the map names did run, and passed.
+ *
+ * @param root - The repository's folder.
+ * @param report - What vitest's JSON reporter wrote of the whole suite, parsed.
+ * @returns what is wrong, by line of the map; empty when nothing is.
+ */
+export function checkRan(root: string, report: unknown): string[] {
+  const ran = ranTests(report, root);
+  if (ran.length === 0) return [`${STANDARDS}: no test ran; run npm test before`];
+  const { rows } = parse(readFileSync(join(root, STANDARDS), "utf8"));
+  return rows.flatMap(({ line, id, test }) =>
+    entriesOf(test).flatMap((entry) => {
+      const [, path = "", title = ""] = TEST.exec(entry) ?? [];
+      const name = titlePattern(title);
+      // A suite that several stores pass runs from their own files.
+      const same = ran.filter((one) => (path.endsWith(".testing.ts") || one.file === path) && name.test(one.name));
+      if (same.length === 0) return [at(line, `${id} names a test that did not run: ${entry}`)];
+      return same.every(({ passed }) => passed) ? [] : [at(line, `${id} names a test that did not pass: ${entry}`)];
+    }),
+  );
+}
+
+function ranTests(report: unknown, root: string): readonly Ran[] {
+  // The reporter's own form; what is not there is read as nothing.
+  const { testResults = [] } = (report ?? {}) as {
+    testResults?: readonly { name: string; assertionResults: readonly { fullName: string; status: string }[] }[];
+  };
+  return testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.map(({ fullName, status }) => ({
+      file: relative(root, name).split(sep).join("/"),
+      name: fullName,
+      passed: status === "passed",
+    })),
+  );
+}
+
+/** A title as it stands in the source: `%s`, `$name` and `${…}` are filled when the test runs. */
+function titlePattern(title: string): RegExp {
+  const literal = title.split(/%[sdifjo]|\$\{[^}]*\}|\$[\w.]+/).map((part) => part.replace(/\\(["'`])/g, "$1"));
+  return new RegExp(literal.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".*"));
+}
+
 /** Reads the tables below headings such as `### §4.3 Token exchange`, which stand below one such as `## IDJAG: …`. */
 function parse(markdown: string): Standards {
   const rows: Row[] = [];
@@ -85,12 +134,12 @@ function parse(markdown: string): Standards {
   let section = "";
   for (const [index, text] of markdown.split(/\r?\n/).entries()) {
     const line = index + 1;
-    const heading = /^(#+) (?:([A-Z]+): |§(\d+(?:\.\d+)*) )?/.exec(text);
+    const heading = /^(#+) (?:([A-Z]+\d*): |§(\d+(?:\.\d+)*) )?/.exec(text);
     if (heading) {
       const [, hashes = "", named, numbered] = heading;
       if (hashes.length === 2) draft = named ?? "";
       section = numbered === undefined ? "" : `${draft}-${numbered}`;
-    } else if (/^\| [A-Z]+-\d/.test(text) && section === "") {
+    } else if (/^\| [A-Z]+\d*-\d/.test(text) && section === "") {
       problems.push(at(line, "a requirement stands below no section"));
     } else if (text.startsWith("|") && section !== "" && text !== HEADER && !/^[|\s:-]+$/.test(text)) {
       const row = rowOf(text, line, section);

@@ -4,9 +4,9 @@ import type { Session } from "@credence/client";
 import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-auth";
 import { decodeIdJag, verifyIdJag } from "@credence/protocol/id-jag";
 import { decodeJws, generateSigningKey, importSigner, jwksKeys, parseJwks, signJwt } from "@credence/protocol/jws";
-import { buildTokenExchangeRequest } from "@credence/protocol/token-exchange";
+import { buildTokenExchangeRequest, TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openUserAgent } from "../examples/story/src/user-agent.ts";
+import { openUserAgent } from "../examples/demo/src/user-agent.ts";
 import { eventLine } from "../packages/server/src/audit/display.ts";
 import type { RecordedEvent } from "../packages/server/src/audit/event.ts";
 import { listEvents } from "../packages/server/src/audit/read.ts";
@@ -224,10 +224,10 @@ describe("what may be asked for", () => {
       "resource-unknown",
     ],
     [
-      "two resources",
+      "two resources, one of them another app's",
       (form) => form.append("resource", "https://wiki.example/api"),
       "invalid_target",
-      "resources-several",
+      "resource-unknown",
     ],
     [
       "a scope that the app lacks",
@@ -247,12 +247,12 @@ describe("what may be asked for", () => {
       "invalid_request",
       "requested-token-type-unsupported",
     ],
-    ["an actor", (form) => form.set("actor_token", "x"), "invalid_request", "actor-token-unsupported"],
+    ["half an actor", (form) => form.set("actor_token", "x"), "invalid_request", "actor-token-malformed"],
     [
       "authorization details",
       (form) => form.set("authorization_details", "[]"),
       "invalid_authorization_details",
-      "authorization-details-unsupported",
+      "authorization-details-malformed",
     ],
     ["nothing at all", (form) => form.delete("audience"), "invalid_request", "parameter-missing"],
   ])("not %s", async (_, change, error, reason) => {
@@ -308,10 +308,15 @@ describe("binding bugs that peers have shipped", () => {
     await expectRefused(await exchange(unsigned), "invalid_grant", "subject-token-key");
   });
 
-  test("a refresh token is not taken for an ID token", async () => {
-    const answer = await exchange(alice.signIn().idToken, (form) =>
-      form.set("subject_token_type", "urn:ietf:params:oauth:token-type:refresh_token"),
-    );
+  test("a refresh token is not taken for an ID token, nor an ID token for a refresh token", async () => {
+    const { idToken, refreshToken = "" } = alice.signIn();
+    const asRefreshToken: Change = (form) => form.set("subject_token_type", TOKEN_TYPES.refreshToken);
+    await expectRefused(await exchange(idToken, asRefreshToken), "invalid_grant", "sign-in-over");
+    await expectRefused(await exchange(refreshToken), "invalid_grant", "subject-token-malformed");
+  });
+
+  test("a SAML assertion is no subject token here", async () => {
+    const answer = await exchange("<saml/>", (form) => form.set("subject_token_type", TOKEN_TYPES.saml2));
     await expectRefused(answer, "invalid_request", "subject-token-type-unsupported");
   });
 

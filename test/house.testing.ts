@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Agent, createAgent, type Session } from "@credence/client";
+import { type Agent, createAgent, type DpopKey, type Session } from "@credence/client";
 import { pino } from "pino";
-import { findPort } from "../examples/story/src/processes.ts";
-import { openUserAgent, type UserAgent } from "../examples/story/src/user-agent.ts";
+import { findPort } from "../examples/demo/src/processes.ts";
+import { openUserAgent, type UserAgent } from "../examples/demo/src/user-agent.ts";
 import type { Organization } from "../packages/server/src/directory/types.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../packages/server/src/server.ts";
 import { hashPassword } from "../packages/server/src/sign-in/password.ts";
@@ -94,13 +94,20 @@ export interface House extends AsyncDisposable {
   change(organization: Organization): Promise<void>;
   /** An agent with its secret at the IdP, and credentials at apps. */
   agent(id: string, apps?: Parameters<typeof createAgent>[0]["apps"]): Agent;
+  /** A public agent that is bound to its key. */
+  publicAgent(id: string, key: DpopKey): Agent;
   /** Signs somebody in to an agent, in a browser of their own. */
   signIn(agent: Agent, who?: typeof ALICE, browser?: UserAgent): Promise<Session>;
 }
 
 /** Starts Acme's IdP with fresh data on a free port. Lifetimes in seconds. */
 export async function startHouse(
-  options: { ledger?: string; lifetimes?: ServerOptions["lifetimes"] } = {},
+  options: {
+    ledger?: string;
+    lifetimes?: ServerOptions["lifetimes"];
+    /** Whatever else the deployment says. */
+    server?: Partial<ServerOptions>;
+  } = {},
 ): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), "credence-"));
   const port = await findPort(0);
@@ -117,6 +124,7 @@ export async function startHouse(
     resolveSecret: (ref) => ("env" in ref ? (SECRETS[ref.env] ?? "") : ""),
     log: pino({ level: process.env.LOG_LEVEL ?? "silent" }),
     ...(options.lifetimes ? { lifetimes: options.lifetimes } : {}),
+    ...options.server,
   });
   const house: House = {
     issuer,
@@ -132,6 +140,13 @@ export async function startHouse(
       const method = id === "poster" ? "client_secret_post" : "client_secret_basic";
       return createAgent({ idp: { issuer, client: { method, clientId: id, clientSecret } }, apps, development: true });
     },
+    publicAgent: (id, key) =>
+      createAgent({
+        idp: { issuer, client: { method: "none", clientId: id } },
+        apps: [],
+        dpop: { key },
+        development: true,
+      }),
     async signIn(agent, who = ALICE, browser = openUserAgent(who)) {
       const started = await agent.startSignIn({ redirectUri: `${CALLBACK}` });
       const end = await browser.browse(started.url, CALLBACK);

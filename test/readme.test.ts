@@ -17,7 +17,7 @@ const OPERATOR_PAGE = "docs/operator.md";
 const DERIVED: Readonly<Record<string, string>> = { issuer: "`http://127.0.0.1:PORT`", key_file: "`DATA.key`" };
 /** A desktop's browser, with somebody before it who types what `npm start` prints. */
 const BROWSER = `
-  import { openUserAgent } from "../examples/story/src/user-agent.ts";
+  import { openUserAgent } from "../examples/demo/src/user-agent.ts";
   const { EMAIL = "", PASSWORD = "" } = process.env;
   await openUserAgent({ email: EMAIL, password: PASSWORD }).browse(process.argv[2] ?? "");
 `;

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findPort } from "../../examples/story/src/processes.ts";
-import { openUserAgent } from "../../examples/story/src/user-agent.ts";
+import { findPort } from "../../examples/demo/src/processes.ts";
+import { openUserAgent } from "../../examples/demo/src/user-agent.ts";
 import { ALICE } from "../house.testing.ts";
 import { startWorld, type World } from "../interop/world.testing.ts";
 

@@ -1,7 +1,7 @@
 /** Both servers at work, for others' clients: Acme's IdP, and the ledger as a process of its own. */
 import { fileURLToPath } from "node:url";
-import { findPort, start } from "../../examples/story/src/processes.ts";
-import { openUserAgent } from "../../examples/story/src/user-agent.ts";
+import { findPort, start } from "../../examples/demo/src/processes.ts";
+import { openUserAgent } from "../../examples/demo/src/user-agent.ts";
 import { ALICE, CALLBACK, type House, startHouse } from "../house.testing.ts";
 
 const LEDGER = fileURLToPath(new URL("../../examples/ledger/src/main.ts", import.meta.url));

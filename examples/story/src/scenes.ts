@@ -1,9 +1,9 @@
 /** The scenes of the story. Each does the real thing and says what it was to show and what it showed. */
 import { type Agent, AgentError, type Session } from "@credence/client";
 import { callTool, connect, createAssistant, signIn, signOut } from "@credence/example-assistant";
+import { openUserAgent } from "@credence/example-demo/user-agent";
 import { claimLines, claimsOf, cut, type Outcome, type StepName } from "./print.ts";
 import { type Stage, TOKEN_LIFETIME } from "./stage.ts";
-import { openUserAgent } from "./user-agent.ts";
 
 /** One scene. */
 export interface Scene {

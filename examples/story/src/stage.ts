@@ -5,8 +5,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findPort, type Started, start } from "@credence/example-demo/processes";
 import { organizationFile, type Places } from "./organization.ts";
-import { findPort, type Started, start } from "./processes.ts";
 
 /** Where everything is, and what opens it. */
 export interface Stage {

@@ -1,0 +1,161 @@
+/** ID-JAGs that are bound to a key or a certificate, over real HTTP. */
+import { generateKeyPairSync } from "node:crypto";
+import type { Session } from "@credence/client";
+import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
+import { certificateConfirmation } from "@credence/protocol/mtls";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Organization } from "../packages/server/src/directory/types.ts";
+import { exchange, expectRefused, recorded } from "./exchange.testing.ts";
+import { acme, type House, startHouse } from "./house.testing.ts";
+
+const key = await generateDpopKey();
+const other = await generateDpopKey();
+const certificate = new Uint8Array([
+  0x30,
+  0x82,
+  ...generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ type: "spki", format: "der" }),
+]);
+const certHeader = `:${Buffer.from(certificate).toString("base64")}:`;
+
+let house: House;
+let alice: Session;
+let idToken: string;
+beforeAll(async () => {
+  house = await startHouse();
+  alice = await house.signIn(house.agent("assistant"));
+  idToken = alice.signIn().idToken;
+});
+afterAll(() => house[Symbol.asyncDispose]());
+afterEach(() => house.change(acme()));
+
+const agents = (change: (agent: Organization["agents"][number]) => Organization["agents"][number]): Organization => ({
+  ...acme(),
+  agents: acme().agents.map(change),
+});
+const proofAt = (url: string, more: { method?: string; now?: number } = {}) =>
+  createDpopProof(key, { method: "POST", url, now: Date.now() / 1_000, ...more });
+
+describe("an exchange with a DPoP proof", () => {
+  test("gives an ID-JAG for its key, and the record says so", async () => {
+    const answer = await exchange(house, { subjectToken: idToken, key });
+    expect(answer.claims?.cnf).toEqual({ jkt: key.jkt });
+    expect((await recorded(house, answer))?.binding).toBe("dpop");
+  });
+
+  test("is announced in the metadata", async () => {
+    const metadata = await (await fetch(`${house.issuer}/.well-known/openid-configuration`)).json();
+    expect(metadata.dpop_signing_alg_values_supported).toEqual(["ES256", "RS256", "PS256", "EdDSA"]);
+  });
+
+  test.each<[string, () => Promise<string>, string]>([
+    ["for the endpoint next door", () => proofAt(`${house.issuer}/authorize`), "dpop-url"],
+    ["for another server", () => proofAt("https://ledger.example/token"), "dpop-url"],
+    ["for another method", () => proofAt(`${house.issuer}/token`, { method: "GET" }), "dpop-method"],
+    ["five minutes old", () => proofAt(`${house.issuer}/token`, { now: Date.now() / 1_000 - 300 }), "dpop-time"],
+    ["of five minutes ahead", () => proofAt(`${house.issuer}/token`, { now: Date.now() / 1_000 + 300 }), "dpop-time"],
+  ])("%s is refused", async (_, proof, reason) => {
+    await expectRefused(
+      house,
+      await exchange(house, { subjectToken: idToken, dpop: await proof() }),
+      "invalid_dpop_proof",
+      reason,
+    );
+  });
+
+  test("from a clock that is wrong says so on record", async () => {
+    const proof = await proofAt(`${house.issuer}/token`, { now: Date.now() / 1_000 + 300 });
+    const event = await recorded(house, await exchange(house, { subjectToken: idToken, dpop: proof }));
+    expect(event?.reasons?.[0]?.detail).toContain("clock");
+  });
+
+  test("counts once, whoever is first of fifty", async () => {
+    const dpop = await proofAt(`${house.issuer}/token`);
+    const all = await Promise.all(Array.from({ length: 50 }, () => exchange(house, { subjectToken: idToken, dpop })));
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+});
+
+describe("a connection that wants bound ID-JAGs", () => {
+  const bound = () => {
+    const [first, ...others] = acme().connections;
+    return first ? [{ ...first, conditions: { bound: true } }, ...others] : [];
+  };
+
+  test("gives none without a proof, and one with it", async () => {
+    await house.change({ ...acme(), connections: bound() });
+    await expectRefused(
+      house,
+      await exchange(house, { subjectToken: idToken }),
+      "invalid_dpop_proof",
+      "binding-missing",
+    );
+    expect((await exchange(house, { subjectToken: idToken, key })).claims?.cnf).toEqual({ jkt: key.jkt });
+  });
+});
+
+describe("an agent that is DPoP-bound", () => {
+  test("is refused without a proof", async () => {
+    await house.change(agents((agent) => ({ ...agent, dpopBound: true })));
+    const answer = await exchange(house, { subjectToken: idToken });
+    expect(answer.body).toMatchObject({ error: "invalid_dpop_proof" });
+  });
+
+  test("may be public: it exchanges with its key, and with nothing else", async () => {
+    const form = { method: "none", clientId: "public" } as const;
+    const reaching = {
+      ...acme(),
+      agents: acme().agents.map((agent) => (agent.id === "public" ? { ...agent, dpopBound: true } : agent)),
+      apps: acme().apps.map((app) => ({ ...app, clients: { ...app.clients, public: "ledger-public" } })),
+      connections: acme().connections.map((one) => ({ ...one, id: `p-${one.id}`, agent: "public" })),
+    };
+    await house.change(reaching);
+    const session = await house.signIn(house.publicAgent("public", key));
+    const { idToken: token } = session.signIn();
+    const good = await exchange(house, { subjectToken: token, client: form, key });
+    expect(good.claims).toMatchObject({ client_id: "ledger-public", cnf: { jkt: key.jkt } });
+    expect((await exchange(house, { subjectToken: token, client: form })).body).toMatchObject({
+      error: "unauthorized_client",
+    });
+    await house.change({ ...reaching, agents: acme().agents });
+    const unmarked = await exchange(house, { subjectToken: token, client: form, key });
+    expect(unmarked.body).toMatchObject({ error: "unauthorized_client" });
+  });
+});
+
+describe("a server with nonces", () => {
+  test("asks for one on both grants, and takes it", async () => {
+    await using own = await startHouse({ server: { dpopNonces: true } });
+    const session = await own.signIn(own.agent("assistant"));
+    const { idToken: token } = session.signIn();
+    const first = await exchange(own, { subjectToken: token, key });
+    expect([first.status, first.body.error]).toEqual([400, "use_dpop_nonce"]);
+    const nonce = first.headers.get("dpop-nonce") ?? "";
+    expect((await exchange(own, { subjectToken: token, key, nonce })).claims?.cnf).toEqual({ jkt: key.jkt });
+    expect((await exchange(own, { subjectToken: token, key, nonce: "made-up" })).body.error).toBe("use_dpop_nonce");
+  });
+});
+
+describe("a client certificate", () => {
+  test("that a trusted proxy hands on binds the ID-JAG", async () => {
+    await using own = await startHouse({ server: { clientCertHeader: true, trustedProxies: ["127.0.0.1"] } });
+    const { idToken: token } = (await own.signIn(own.agent("assistant"))).signIn();
+    const expected = await certificateConfirmation(certificate);
+    const answer = await exchange(own, { subjectToken: token, headers: { "client-cert": certHeader } });
+    expect(answer.claims?.cnf).toEqual(expected.ok ? expected.value : undefined);
+    expect((await recorded(own, answer))?.binding).toBe("certificate");
+    const both = await exchange(own, { subjectToken: token, key: other, headers: { "client-cert": certHeader } });
+    expect(both.claims?.cnf).toEqual({ jkt: other.jkt });
+    const broken = await exchange(own, { subjectToken: token, headers: { "client-cert": ":AAAA:" } });
+    expect(broken.body).toMatchObject({ error: "invalid_request" });
+  });
+
+  test("that a client writes into the header itself binds nothing", async () => {
+    for (const server of [{}, { clientCertHeader: true }, { clientCertHeader: true, trustedProxies: ["10.0.0.1"] }]) {
+      await using own = await startHouse({ server });
+      const { idToken: token } = (await own.signIn(own.agent("assistant"))).signIn();
+      const answer = await exchange(own, { subjectToken: token, headers: { "client-cert": certHeader } });
+      expect(answer.status).toBe(200);
+      expect(answer.claims).not.toHaveProperty("cnf");
+    }
+  });
+});
