@@ -1,0 +1,148 @@
+/** What explains a decision: the permit, and why policy or the directory says no. */
+export const DECISION_REASONS = {
+  "connection-permits": {
+    error: null,
+    section: "Credence, the algebra of a decision",
+    means: "A connection names this agent, app, person and scope, and all its conditions hold.",
+    mend: "Nothing to mend.",
+  },
+  "no-connection": {
+    error: "access_denied",
+    section: "ID-JAG draft §4.3.3",
+    means: "No connection lets this agent reach this app.",
+    mend: "Add a connection from the agent to the app, for the people who should have it.",
+  },
+  "connection-off": {
+    error: "access_denied",
+    section: "ID-JAG draft §4.3.3",
+    means: "A connection from this agent to this app exists, and is switched off.",
+    mend: "Switch the connection on, if this access is wanted.",
+  },
+  "connection-expired": {
+    error: "access_denied",
+    section: "ID-JAG draft §4.3.3",
+    means: "A connection from this agent to this app exists, and its expiry has passed.",
+    mend: "Give the connection a later expiry, if this access is still wanted.",
+  },
+  "person-not-covered": {
+    error: "access_denied",
+    section: "ID-JAG draft §4.3.3",
+    means: "The agent's connections to this app are for other people or groups.",
+    mend: "Add the person, or one of their groups, to the connection's people.",
+  },
+  "scope-not-covered": {
+    error: "access_denied",
+    section: "ID-JAG draft §4.3.3",
+    means: "The connections that apply name none of the scopes asked for, or none by default.",
+    mend: "Add the scope to the connection, or default_scopes for requests that name none.",
+  },
+  "resource-not-covered": {
+    error: "access_denied",
+    section: "ID-JAG draft §4.3.3",
+    means: "The connections that apply are for other resources of this app.",
+    mend: "Add the resource to the connection's resources, or remove its list to cover all of the app.",
+  },
+  "person-disabled": {
+    error: "access_denied",
+    section: "Credence, a sign-in can end",
+    means: "The person is disabled.",
+    mend: "Enable the person, if they should have access.",
+  },
+  "app-disabled": {
+    error: "access_denied",
+    section: "Credence, the algebra of a decision",
+    means: "The app is disabled.",
+    mend: "Enable the app, if it should be reachable.",
+  },
+  "sign-in-too-old": {
+    error: "insufficient_user_authentication",
+    section: "RFC 9470 §3",
+    means: "The person signed in longer ago than the connection's max_age allows.",
+    mend: "The person signs in again; or the connection gets a longer max_age.",
+  },
+  "auth-time-missing": {
+    error: "insufficient_user_authentication",
+    section: "RFC 9470 §3",
+    means: "The connection has a max_age, and the sign-in does not say when it happened.",
+    mend: "The person signs in again, so that the ID token carries auth_time.",
+  },
+  "acr-too-weak": {
+    error: "insufficient_user_authentication",
+    section: "RFC 9470 §3",
+    means: "The person signed in in a weaker way than the connection asks for, or the sign-in does not say how.",
+    mend: "The person signs in again with a stronger method; or the connection asks for a weaker one.",
+  },
+  "binding-missing": {
+    error: "invalid_dpop_proof",
+    section: "ID-JAG draft §9.8",
+    means: "The connection grants only ID-JAGs that are bound to a key, and the request proves none.",
+    mend: "Send a DPoP proof, or a client certificate; or leave the binding out of the connection's conditions.",
+  },
+  "actor-not-covered": {
+    error: "access_denied",
+    section: "RFC 8693 §4.1",
+    means: "No connection allows this actor.",
+    mend: "Add the actor to the connection's actors, or leave actor_token out.",
+  },
+  "details-not-covered": {
+    error: "access_denied",
+    section: "RFC 9396 §6",
+    means: "No connection grants any of the authorization details that were asked for.",
+    mend: "Add them to a connection's authorization_details, or ask for what it grants.",
+  },
+  "offline-too-old": {
+    error: "invalid_grant",
+    section: "Credence, a sign-in can end",
+    means: "The person signed in longer ago than the agent may act without them.",
+    mend: "The person signs in again; or the agent gets a longer offline_max_age.",
+  },
+  "audience-unknown": {
+    error: "invalid_target",
+    section: "RFC 8693 §2.2.2",
+    means: "No app has this audience as its issuer, or as an alias of it.",
+    mend: "Register the app with exactly this issuer, or correct the audience (compared letter by letter).",
+  },
+  "resource-unknown": {
+    error: "invalid_target",
+    section: "RFC 8707 §2",
+    means: "The app named by the audience does not have this resource.",
+    mend: "Add the resource to the app, or correct it (compared letter by letter).",
+  },
+  "resources-several": {
+    error: "invalid_target",
+    section: "RFC 8707 §2",
+    means:
+      "The ID-JAG is for several resources, and the redemption does not say for which: an access token is for one.",
+    mend: "Name one of the ID-JAG's resources in the redemption.",
+  },
+  "resources-differ": {
+    error: "invalid_target",
+    section: "ID-JAG draft §4.3.3",
+    means: "Several resources were asked for in one request, and what is granted differs between them.",
+    mend: "Ask for one resource at a time, or for scopes that all of them grant.",
+  },
+  "audiences-several": {
+    error: "invalid_target",
+    section: "ID-JAG draft §4.3",
+    means: "More than one audience was asked for in one request.",
+    mend: "Ask for one audience at a time.",
+  },
+  "scope-unknown": {
+    error: "invalid_scope",
+    section: "RFC 6749 §5.2",
+    means: "The app does not have a scope that was asked for.",
+    mend: "Add the scope to the app, or ask for one that it has.",
+  },
+  "person-unknown-to-app": {
+    error: "access_denied",
+    section: "ID-JAG draft §3.1",
+    means: "The app knows people by its own ids, and has none for this person.",
+    mend: "Add the person to the app's people, with the id that the app gave them.",
+  },
+  "agent-unknown-to-app": {
+    error: "access_denied",
+    section: "ID-JAG draft §5",
+    means: "The app's registration does not say which client id this agent has there.",
+    mend: "Add the agent to the app's clients, with the client id that the app gave it.",
+  },
+} as const;
