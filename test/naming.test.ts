@@ -9,7 +9,8 @@ import { acme, CALLBACK, type House, SECRETS, startHouse } from "./house.testing
 const SSO: NonNullable<App["sso"]> = {
   clientId: "ledger-sso",
   auth: { method: "client_secret_basic", secret: { env: "assistant" } },
-  redirectUris: [CALLBACK],
+  // On two hosts: which of them are the app's, the organization says.
+  redirectUris: [CALLBACK, "https://ledger.example/callback"],
   postLogoutRedirectUris: [],
 };
 

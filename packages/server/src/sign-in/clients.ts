@@ -17,6 +17,9 @@ export interface ClientPorts {
 /** A client's id and how it proves itself, whether it is an agent or an app that signs people in. */
 export type Credential = Pick<Agent, "id" | "auth">;
 
+/** A host that nobody can have. @see RFC 6761 §6.4 */
+const SECTOR_HOST = "apps.credence.invalid";
+
 /** Longest client id in characters: a client id may be a URL. */
 const CLIENT_ID_MAX = 2048;
 
@@ -65,6 +68,9 @@ async function relyingPartyMetadata(app: App, sso: RelyingParty, ports: ClientPo
   return {
     ...commonMetadata({ id, name: app.name, redirectUris, postLogoutRedirectUris }),
     ...(await credentialMetadata({ id, auth }, ports)),
+    // The name that the app's ID-JAGs have. oidc-provider wants a URI for the sector; nobody fetches this one.
+    subject_type: "pairwise",
+    sector_identifier_uri: `https://${SECTOR_HOST}/${encodeURIComponent(app.id)}`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Configuration, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
+import { type Configuration, errors, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
 import { type NamingSecrets, subjectFor } from "../directory/subject.ts";
 import type { App, Person } from "../directory/types.ts";
 import { type AdapterPorts, createAdapter } from "./adapter.ts";
@@ -98,6 +98,11 @@ export function configure(ports: ConfigurationPorts): Configuration {
       sid: null,
     },
     findAccount: (ctx, id) => findAccount(id, ctx?.oidc?.client?.clientId, ports),
+    // Agents know a person by their id here; each app by the name that its ID-JAGs have (`subject_type` of its client).
+    subjectTypes: ["public", "pairwise"],
+    pairwiseIdentifier: (_ctx, id, { clientId }) => nameAtApp(id, clientId, ports),
+    // The sector is the app, and it is the organization that says which redirects are the app's.
+    sectorIdentifierUriValidate: () => false,
     fetch: ports.fetch,
     loadExistingGrant,
     rotateRefreshToken: true,
@@ -150,23 +155,28 @@ function sessionTtl(signedInAt: number | undefined, lifetime: number, now: numbe
   return signedInAt === undefined ? lifetime : Math.max(1, signedInAt + lifetime - now);
 }
 
-/**
- * A person as the client of this request sees them: an app that signs people in has the name that its ID-JAGs have, too.
- * @see ID-JAG draft §5
- */
-async function findAccount(
-  id: string,
-  clientId: string | undefined,
-  { people, naming }: Pick<ConfigurationPorts, "people" | "naming">,
-) {
+type NamingPorts = Pick<ConfigurationPorts, "people" | "naming">;
+
+async function findAccount(id: string, clientId: string | undefined, { people, naming }: NamingPorts) {
   const person = await people.person(id);
   if (person === undefined || !person.enabled) return undefined;
   const app = clientId === undefined ? undefined : await people.appByRelyingParty(clientId);
-  const sub = app === undefined ? id : subjectFor(person, app, naming);
   // An app that knows people by its own ids, and has none for this one, has no account for them.
-  if (sub === undefined) return undefined;
+  if (app !== undefined && subjectFor(person, app, naming) === undefined) return undefined;
   const { email, name } = person;
-  return { accountId: id, claims: async () => ({ sub, email, email_verified: true, name }) };
+  return { accountId: id, claims: async () => ({ sub: id, email, email_verified: true, name }) };
+}
+
+/**
+ * What an app that signs people in knows somebody by: the name that its ID-JAGs have, too.
+ * @throws InvalidGrant when there is none any more: `findAccount` has refused who never had one.
+ * @see ID-JAG draft §5
+ */
+async function nameAtApp(id: string, clientId: string, { people, naming }: NamingPorts): Promise<string> {
+  const [person, app] = [await people.person(id), await people.appByRelyingParty(clientId)];
+  const name = person && app && subjectFor(person, app, naming);
+  if (name === undefined) throw new errors.InvalidGrant("the app has no name for this person");
+  return name;
 }
 
 /** The organization has decided which agents there are: signing in to one grants the scopes of sign-in at once. */

@@ -43,7 +43,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   const provider = createProvider({ ...options, lifetimes, house });
   const check = createCredentialCheck(options);
   const sessionLifetime = lifetimes.session;
-  const pages = createPages({ issuer, provider, artifacts, store, check, sessionLifetime, house, assets, report });
+  const pages = createPages({ issuer, provider, artifacts, check, sessionLifetime, house, assets, report });
   return {
     provider,
     pages,

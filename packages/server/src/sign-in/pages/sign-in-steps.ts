@@ -6,7 +6,6 @@ import { basePath, PASSWORD_SIGN_IN, PATHS } from "../configuration.ts";
 import { type CheckCredentials, EMAIL_MAX } from "../credentials.ts";
 import { endSession } from "../endings.ts";
 import { referenceOf } from "../fault.ts";
-import type { SignInStore } from "../provider.ts";
 import { sourceOf } from "../source.ts";
 import type { Answers, Ctx, Env, Status } from "./answers.ts";
 import type { House, Page } from "./page.ts";
@@ -17,7 +16,6 @@ export interface SignInPorts {
   readonly issuer: string;
   readonly provider: Provider;
   readonly artifacts: ArtifactPorts;
-  readonly store: Pick<SignInStore, "agent">;
   readonly check: CheckCredentials;
   /** Seconds that a session lasts. */
   readonly sessionLifetime: number;
@@ -46,12 +44,13 @@ export function addSignInSteps(app: Hono<Env>, ports: SignInPorts, { show, refus
   };
   const showStep = async (c: Ctx, interaction: Interaction, page: StepPage, problem?: SignInProblem) => {
     const { client_id: agentId, redirect_uri: redirectUri } = interaction.params;
-    const agent = await ports.store.agent(String(agentId));
-    if (agent === undefined || !agent.enabled) return refuse(c, 400, "invalid_client", "agent gone during sign-in");
+    // An agent of the directory, or an app that signs people in: read anew, since either may have gone meanwhile.
+    const client = await provider.Client.find(String(agentId));
+    if (client === undefined) return refuse(c, 400, "invalid_client", "client gone during sign-in");
     const view: SignInView = {
       emailStep: at(emailStep, interaction),
       passwordStep: at(passwordStep, interaction),
-      agent: agent.name,
+      agent: client.clientName ?? client.clientId,
       redirectUri: String(redirectUri),
       email: emailOf(interaction),
       problem,
