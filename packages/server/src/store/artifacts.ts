@@ -8,6 +8,7 @@ type ArtifactStore = Pick<
   | "putArtifact"
   | "artifact"
   | "artifactByUid"
+  | "artifactsOf"
   | "consumeArtifact"
   | "deleteArtifact"
   | "deleteGrant"
@@ -33,6 +34,7 @@ export function artifactStore(read: Kysely<Tables>, write: Kysely<Tables>): Arti
           conflict.columns(["model", "key"]).doUpdateSet((eb) => ({
             uid: eb.ref("excluded.uid"),
             grant_id: eb.ref("excluded.grant_id"),
+            subject: eb.ref("excluded.subject"),
             payload: eb.ref("excluded.payload"),
             expires_at: eb.ref("excluded.expires_at"),
             // Set once: saving an artifact that was read before it was used must not make it fresh again.
@@ -50,6 +52,11 @@ export function artifactStore(read: Kysely<Tables>, write: Kysely<Tables>): Arti
       const query = read.selectFrom("artifacts").selectAll().where("model", "=", model).where("uid", "=", uid);
       const row = await query.executeTakeFirst();
       return row && fromRow(row);
+    },
+    async artifactsOf(subject, model) {
+      const query = read.selectFrom("artifacts").selectAll().where("subject", "=", subject).where("model", "=", model);
+      const rows = await query.where("consumed_at", "is", null).orderBy("key").execute();
+      return rows.map(fromRow);
     },
     async consumeArtifact(model, key, now) {
       const { numUpdatedRows } = await write
@@ -80,6 +87,7 @@ function toRow(artifact: Artifact): Tables["artifacts"] {
     key: artifact.key,
     uid: artifact.uid ?? null,
     grant_id: artifact.grantId ?? null,
+    subject: artifact.subject ?? null,
     payload: artifact.payload,
     expires_at: artifact.expiresAt ?? null,
     consumed_at: artifact.consumedAt ?? null,
@@ -92,6 +100,7 @@ function fromRow(row: Selectable<Tables["artifacts"]>): Artifact {
     key: row.key,
     ...(row.uid === null ? {} : { uid: row.uid }),
     ...(row.grant_id === null ? {} : { grantId: row.grant_id }),
+    ...(row.subject === null ? {} : { subject: row.subject }),
     payload: row.payload,
     ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
     ...(row.consumed_at === null ? {} : { consumedAt: row.consumed_at }),

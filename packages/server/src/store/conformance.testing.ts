@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
-import type { Artifact, AuditRow, Store, StoredKey } from "./store.ts";
+import type { Artifact, AuditRow, Factor, Store, StoredKey } from "./store.ts";
 
 /** One place where a backend keeps its data, as the suite needs it: opened more than once, and thrown away. */
 export interface Backend {
@@ -173,6 +173,92 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
       });
     });
 
+    describe("whose artifacts are", () => {
+      const session: Artifact = { model: "Session", key: "s1", uid: "u1", subject: "alice", payload: "sealed" };
+
+      it("is found by person and model, across a restart, and without what was used up", async () => {
+        const used: Artifact = { ...session, model: "RefreshToken", key: "r1", grantId: "g" };
+        const fresh: Artifact = { ...used, key: "r2" };
+        const others: Artifact = { ...session, key: "s2", uid: "u2", subject: "bob" };
+        for (const one of [session, used, fresh, others, CODE]) await store.putArtifact(one);
+        await store.consumeArtifact(used.model, used.key, 1_500);
+        await reopen();
+        expect(await store.artifactsOf("alice", "Session")).toEqual([session]);
+        expect(await store.artifactsOf("alice", "RefreshToken")).toEqual([fresh]);
+        expect(await store.artifactsOf("alice", "Grant")).toEqual([]);
+      });
+      it("follows who signs in next under the same key", async () => {
+        await store.putArtifact(session);
+        await store.putArtifact({ ...session, subject: "bob" });
+        expect(await store.artifactsOf("alice", "Session")).toEqual([]);
+        expect(await store.artifactsOf("bob", "Session")).toHaveLength(1);
+      });
+    });
+
+    describe("what people have enrolled", () => {
+      it("is kept across a restart, oldest first, and found by kind and key", async () => {
+        const later: Factor = { ...PASSKEY, key: "a-later-one", createdAt: 1_200 };
+        expect(await store.addFactor(later)).toBe("added");
+        expect(await store.addFactor(PASSKEY)).toBe("added");
+        await store.addFactor({ ...PASSKEY, key: "of-bob", person: "bob" });
+        await reopen();
+        expect(await store.factorsOf("alice")).toEqual([PASSKEY, later]);
+        expect(await store.factor(PASSKEY.kind, PASSKEY.key)).toEqual(PASSKEY);
+        expect(await store.factor("totp", PASSKEY.key)).toBeUndefined();
+      });
+      it("is never taken over by somebody else under the same key", async () => {
+        await store.addFactor(PASSKEY);
+        expect(await store.addFactor({ ...PASSKEY, person: "bob" })).toBe("exists");
+        expect(await store.factorsOf("bob")).toEqual([]);
+        expect(await store.changeFactor("bob", PASSKEY.kind, PASSKEY.key, "other")).toBe("gone");
+        expect(await store.removeFactors("bob", PASSKEY.kind, PASSKEY.key)).toBe(0);
+        expect(await store.factor(PASSKEY.kind, PASSKEY.key)).toEqual(PASSKEY);
+      });
+      it("can be changed while it is there, and does not come back by that", async () => {
+        await store.addFactor(PASSKEY);
+        expect(await store.changeFactor("alice", PASSKEY.kind, PASSKEY.key, "renamed")).toBe("changed");
+        expect(await store.factorsOf("alice")).toEqual([{ ...PASSKEY, payload: "renamed" }]);
+        await store.removeFactors("alice", PASSKEY.kind, PASSKEY.key);
+        expect(await store.changeFactor("alice", PASSKEY.kind, PASSKEY.key, "again")).toBe("gone");
+        expect(await store.useFactor(PASSKEY.kind, PASSKEY.key, 9, 1_500)).toBe("again");
+        expect(await store.factorsOf("alice")).toEqual([]);
+      });
+      it("counts upwards: exactly one of 100 simultaneous uses with one counter is `first`", async () => {
+        await store.addFactor({ ...PASSKEY, counter: 5 });
+        const outcomes = await times(100, () => store.useFactor(PASSKEY.kind, PASSKEY.key, 6, 1_500));
+        expect(outcomes.filter((outcome) => outcome === "first")).toHaveLength(1);
+        for (const counter of [6, 5, 0]) {
+          expect(await store.useFactor(PASSKEY.kind, PASSKEY.key, counter, 1_600)).toBe("again");
+        }
+        expect(await store.factor(PASSKEY.kind, PASSKEY.key)).toEqual({ ...PASSKEY, counter: 6, usedAt: 1_500 });
+      });
+      it("takes 0 after 0, for what does not count", async () => {
+        await store.addFactor(PASSKEY);
+        expect(await store.useFactor(PASSKEY.kind, PASSKEY.key, 0, 1_500)).toBe("first");
+        expect(await store.useFactor(PASSKEY.kind, PASSKEY.key, 0, 1_600)).toBe("first");
+      });
+      it("goes one by one, by kind, or all at once; exactly one of 100 simultaneous removals of one removes it", async () => {
+        const code = (key: string): Factor => ({ ...PASSKEY, kind: "recovery-code", key });
+        for (const factor of [PASSKEY, code("1"), code("2"), { ...code("3"), person: "bob" }]) {
+          await store.addFactor(factor);
+        }
+        const counts = await times(100, () => store.removeFactors("alice", "recovery-code", "1"));
+        expect(counts.filter((count) => count === 1)).toHaveLength(1);
+        expect(counts.filter((count) => count === 0)).toHaveLength(99);
+        expect(await store.removeFactors("alice", "recovery-code")).toBe(1);
+        expect(await store.removeFactors("alice")).toBe(1);
+        expect(await store.factorsOf("bob")).toHaveLength(1);
+      });
+      it("goes with the person, and stays with one who only changes", async () => {
+        await store.replaceOrganization(ACME, 0);
+        await store.addFactor(PASSKEY);
+        await store.addFactor({ ...PASSKEY, key: "of-bob", person: "bob" });
+        await store.replaceOrganization({ ...ACME, people: [{ ...ALICE, name: "Alice B." }] }, 1);
+        expect(await store.factorsOf("alice")).toEqual([PASSKEY]);
+        expect(await store.factorsOf("bob")).toEqual([]);
+      });
+    });
+
     describe("keys", () => {
       it("keeps keys across a restart and refuses a second one with the same kid", async () => {
         await store.addKey(KEY);
@@ -301,6 +387,14 @@ const CODE: Artifact = {
   grantId: "grant-1",
   payload: "sealed",
   expiresAt: 2_000,
+};
+const PASSKEY: Factor = {
+  kind: "passkey",
+  key: "hash-of-the-id",
+  person: "alice",
+  payload: "sealed",
+  counter: 0,
+  createdAt: 1_100,
 };
 const KEY: StoredKey = {
   kid: "kid-1",

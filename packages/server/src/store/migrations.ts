@@ -7,6 +7,7 @@ import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-first": { up: firstTables },
   "0002-app-names": { up: appNames },
+  "0003-people-sign-in": { up: peopleSignIn },
 };
 
 const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -179,4 +180,22 @@ async function appNames(db: Kysely<unknown>): Promise<void> {
     .addColumn("app", "text", (column) => column.notNull())
     .addColumn("document", "text", (column) => column.notNull())
     .execute();
+}
+
+/** How people prove who they are beside a password, and whose an artifact is. */
+async function peopleSignIn(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("factors")
+    .addColumn("kind", "text", (column) => column.notNull())
+    .addColumn("key", "text", (column) => column.notNull())
+    .addColumn("person", "text", (column) => column.notNull())
+    .addColumn("payload", "text", (column) => column.notNull())
+    .addColumn("counter", "double precision", (column) => column.notNull())
+    .addColumn("created_at", "double precision", (column) => column.notNull())
+    .addColumn("used_at", "double precision")
+    .addPrimaryKeyConstraint("factors_key", ["kind", "key"])
+    .execute();
+  await db.schema.createIndex("factors_person").on("factors").column("person").execute();
+  await db.schema.alterTable("artifacts").addColumn("subject", "text").execute();
+  await db.schema.createIndex("artifacts_subject").on("artifacts").columns(["subject", "model"]).execute();
 }

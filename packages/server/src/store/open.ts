@@ -1,6 +1,7 @@
 import { CredenceError } from "@credence/protocol";
 import { Kysely } from "kysely";
 import { artifactStore } from "./artifacts.ts";
+import { factorStore } from "./factors.ts";
 import { ensurePrivateFile, requireFile } from "./files.ts";
 import { migrate, requireMigrated } from "./migrations.ts";
 import { organizationStore } from "./organization.ts";
@@ -76,7 +77,12 @@ async function opening<T>(path: string, open: () => Promise<T>): Promise<T> {
 function compose(read: Kysely<Tables>, write: Kysely<Tables>): Store {
   let closing: Promise<void> | undefined;
   return {
-    ...guarded({ ...organizationStore(read, write), ...artifactStore(read, write), ...recordStore(read, write) }),
+    ...guarded({
+      ...organizationStore(read, write),
+      ...artifactStore(read, write),
+      ...factorStore(read, write),
+      ...recordStore(read, write),
+    }),
     close() {
       // The writer last: whoever closes last folds the log into the database file.
       closing ??= read === write ? read.destroy() : read.destroy().then(() => write.destroy());

@@ -165,6 +165,7 @@ async function replace(
   return write.transaction().execute(async (db) => {
     if (!(await raiseRevision(db, expected, wanted))) return { conflict: (await organizationRow(db)).revision };
     for (const kind of KINDS) await remove(db, kind, difference[kind].gone);
+    await removeFactorsOfThe(db, difference.people);
     await insert(difference.people.come, (rows) => db.insertInto("people").values(rows).execute());
     await insert(difference.agents.come, (rows) => db.insertInto("agents").values(rows).execute());
     await insert(difference.apps.come, (rows) => db.insertInto("apps").values(rows).execute());
@@ -233,6 +234,17 @@ function headOf({ name, demo, tenant }: Organization): OrganizationHead {
 
 async function remove(db: Transaction<Tables>, kind: (typeof KINDS)[number], ids: readonly string[]): Promise<void> {
   for (const chunk of chunks(ids)) await db.deleteFrom(kind).where("id", "in", chunk).execute();
+}
+
+/** Whoever leaves takes their passkeys along: nobody who comes later under that id shall be let in by them. */
+async function removeFactorsOfThe(
+  db: Transaction<Tables>,
+  { gone, come }: Difference<Tables["people"]>,
+): Promise<void> {
+  const staying = new Set(come.map(({ id }) => id));
+  for (const chunk of chunks(gone.filter((id) => !staying.has(id)))) {
+    await db.deleteFrom("factors").where("person", "in", chunk).execute();
+  }
 }
 
 async function insert<R>(rows: readonly R[], write: (chunk: readonly R[]) => Promise<unknown>): Promise<void> {

@@ -14,9 +14,19 @@ export interface Tables {
     key: string;
     uid: string | null;
     grant_id: string | null;
+    subject: string | null;
     payload: string;
     expires_at: number | null;
     consumed_at: number | null;
+  };
+  factors: {
+    kind: string;
+    key: string;
+    person: string;
+    payload: string;
+    counter: number;
+    created_at: number;
+    used_at: number | null;
   };
   keys: {
     kid: string;

@@ -42,6 +42,8 @@ export interface Store {
   putArtifact(artifact: Artifact): Promise<void>;
   artifact(model: string, key: string): Promise<Artifact | undefined>;
   artifactByUid(model: string, uid: string): Promise<Artifact | undefined>;
+  /** What of a model belongs to somebody and was not used up, in the order of the keys. */
+  artifactsOf(subject: string, model: string): Promise<readonly Artifact[]>;
   /**
    * Marks an artifact as used, in one conditional update: of any number of simultaneous calls, exactly one gets `first`.
    * An artifact that does not exist can not be used: `again`.
@@ -51,6 +53,26 @@ export interface Store {
   deleteArtifact(model: string, key: string): Promise<void>;
   /** Deletes every artifact of a grant, of all models. */
   deleteGrant(grantId: string): Promise<void>;
+
+  // --- How people prove who they are, beside a password; each look-up by an index ------------------------------------
+  /** Keeps a factor, unless there is one of that kind and key already, whoever's it is. */
+  addFactor(factor: Factor): Promise<"added" | "exists">;
+  factor(kind: string, key: string): Promise<Factor | undefined>;
+  /** All of a person's, oldest first. */
+  factorsOf(person: string): Promise<readonly Factor[]>;
+  /** Replaces what is sealed in a factor of this person, if it is still there. */
+  changeFactor(person: string, kind: string, key: string, payload: string): Promise<"changed" | "gone">;
+  /**
+   * Notes that a factor was used, in one conditional update: of any number of simultaneous calls with one counter, exactly
+   * one gets `first`. A counter that is not above the last one is `again`, but for those who do not count: 0 after 0.
+   * @param now - Seconds since the epoch.
+   */
+  useFactor(kind: string, key: string, counter: number, now: number): Promise<"first" | "again">;
+  /**
+   * Removes a person's factors: all, those of a kind, or one of them.
+   * @returns how many there were: of any number of simultaneous removals of one factor, exactly one removes it.
+   */
+  removeFactors(person: string, kind?: string, key?: string): Promise<number>;
 
   // --- Keys: sealed before they come here -----------------------------------------------------------------------------
   keys(): Promise<readonly StoredKey[]>;
@@ -86,12 +108,31 @@ export interface Artifact {
   readonly key: string;
   readonly uid?: string;
   readonly grantId?: string;
+  /** Hash of the id of the person whose it is. */
+  readonly subject?: string;
   /** Sealed JSON. */
   readonly payload: string;
   /** Seconds since the epoch. */
   readonly expiresAt?: number;
   /** Seconds since the epoch; set once. */
   readonly consumedAt?: number;
+}
+
+/** Something that a person has enrolled to sign in with: a passkey, a shared secret, a recovery code. */
+export interface Factor {
+  readonly kind: string;
+  /** Unique within the kind. */
+  readonly key: string;
+  /** Id of the person. */
+  readonly person: string;
+  /** Sealed JSON. */
+  readonly payload: string;
+  /** How often an authenticator says that it was used; 0 where it does not count. */
+  readonly counter: number;
+  /** Seconds since the epoch. */
+  readonly createdAt: number;
+  /** Seconds since the epoch; absent until the first use. */
+  readonly usedAt?: number;
 }
 
 /** A signing key: public half in clear, private half sealed. */
