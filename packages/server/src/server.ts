@@ -5,10 +5,12 @@ import { nodeFetch } from "@credence/protocol/node";
 import { adminApp } from "./admin/app.ts";
 import { listenOnSocket, socketPath } from "./admin/socket.ts";
 import { type Audit, openAudit } from "./audit/audit.ts";
+import { lookForAssertionKey } from "./directory/assertion-key.ts";
 import { clientDocuments } from "./directory/client-documents.ts";
 import type { SecretRef } from "./directory/types.ts";
 import { listen } from "./http/listener.ts";
 import { createRouter } from "./http/router.ts";
+import { readTlsFiles } from "./http/tls-files.ts";
 import { createIdpIssuer } from "./idp/issuer.ts";
 import { type Keyring, openKeyring } from "./keys/keyring.ts";
 import { describeError, type Logger } from "./log.ts";
@@ -33,6 +35,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Files in PEM, read at the start: the server then speaks HTTPS itself. `clientCa`: whose certificates of clients count. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed; none by default. */
   readonly trustedProxies?: readonly string[];
   /** Whether those proxies hand on the certificates of clients in `Client-Cert` (RFC 9440); false by default. */
@@ -107,7 +111,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const organization = await seedOrganization(options.organization, ports);
     await checkSecrets(options, store);
     const handler = await createHandler(options, { store, keyring, audit, now });
-    const listener = await listen({ host: options.host, port: options.port, handler });
+    const tls = options.tls === undefined ? {} : { tls: readTlsFiles(options.tls) };
+    const listener = await listen({ host: options.host, port: options.port, handler, ...tls });
     closers.push(() => listener.close());
     const onAdminFault = (error: unknown): void => log.error(describeError(error), "the admin API failed");
     const admin = await listenOnSocket(adminApp({ ...ports, onFault: onAdminFault }), socketPath(options.dataDir));
@@ -161,6 +166,8 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     allowLoopback,
     now,
     changed: ({ agentId, members }) => audit.record({ code: "client.metadata-changed", agent: agentId, members }),
+    failed: ({ agentId, error }) =>
+      log.warn({ agent: agentId, ...describeError(error) }, "the metadata of an agent can not be used"),
   });
   const nonceSecret = options.dpopNonces ? Buffer.from(keyring.secretFor("dpop nonces"), "base64url") : undefined;
   const naming = { pairwise: keyring.secretFor("pairwise") };
@@ -216,6 +223,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     clientSecret,
     signIn,
     exchange,
+    beforeSignIn: lookForAssertionKey({ store, keysOf: documents.keysOf }),
     report: ({ reference, code, error }) => log.error({ reference, code, ...describeError(error) }, "request failed"),
     refused: ({ reason }, { source, decisionId }) => audit.countFailure({ reason, source, sample: decisionId }),
   });

@@ -54,6 +54,19 @@ export const CLIENT_REASONS = {
     means: "The agent's own metadata document does not name token exchange, or another profile than the ID-JAG's.",
     mend: "Add the token-exchange and jwt-bearer grants and the ID-JAG profile to the document.",
   },
+  "client-metadata-unavailable": {
+    error: "temporarily_unavailable",
+    section: "Client ID metadata document draft §5.1",
+    means: "The agent's metadata document, or its keys at a URL, could not be fetched.",
+    mend: "Check that the URL can be reached from here and answers with 200 in time; the log says what happened.",
+  },
+  "client-metadata-invalid": {
+    error: "invalid_client",
+    section: "Client ID metadata document draft §4",
+    means:
+      "The agent's metadata document, or the keys at its URL, break a rule: another client id, a secret in it, a redirect, a private address, no JSON.",
+    mend: "Mend the document at the agent's URL; the log names the rule that it breaks.",
+  },
   "client-assertion-malformed": {
     error: "invalid_client",
     section: "RFC 7523 §3",

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { GuardedFetch } from "@credence/protocol/fetch";
+import { CredenceError, type Refusal } from "@credence/protocol";
+import { checkUrl, type GuardedFetch, type GuardedResponse } from "@credence/protocol/fetch";
 import { jwksKeys, type KeySource, parseJwks } from "@credence/protocol/jws";
 import { type ClientMetadata, isClientIdUrl, parseClientMetadata } from "@credence/protocol/metadata";
 import { issuerKeys } from "@credence/resource";
@@ -18,16 +19,21 @@ export interface ClientDocumentPorts {
   readonly now: () => number;
   /** Told when a document is not as it was when it was last seen: which members. Awaited, before the new one counts. */
   readonly changed: (change: { readonly agentId: string; readonly members: readonly string[] }) => Promise<void>;
+  /** Told of each fetch that did not bring a good document, for the operator's log. */
+  readonly failed?: (failure: { readonly agentId: string; readonly error: unknown }) => void;
 }
 
 /** What agents say of themselves at a URL: one cache, for sign-in and exchange alike. */
 export interface ClientDocuments {
   /**
    * The metadata of an agent whose id is the URL of it.
-   * @throws CredenceError when it can not be had: nothing is assumed of such an agent.
+   * @throws CredenceError when it can not be had or is not good ({@link documentRefusal}): nothing is assumed of such an agent.
    */
   metadata(agentId: string): Promise<ClientMetadata>;
-  /** The public keys of an agent, wherever they stand; `undefined` for an agent that has none. */
+  /**
+   * The public keys of an agent, wherever they stand; `undefined` for an agent that has none. The source rejects as
+   * `metadata` does.
+   */
   keysOf(agent: Agent): Promise<KeySource | undefined>;
 }
 
@@ -37,10 +43,12 @@ export const DOCUMENT_LIMITS = {
   fresh: 300,
   least: 60,
   most: 3_600,
-  /** When it can not be fetched anew, the old one serves until this age. */
+  /** While it can not be fetched anew, the old one serves until this age; one that was answered badly ends it at once. */
   stale: 3_600,
-  /** After a failure, and for a key that is not in it, it is fetched again at most once in this time. */
+  /** For a key that is not in it, it is fetched again at most once in this time. */
   coolDown: 30,
+  /** After a failure, nobody asks again for this long. */
+  retry: 5,
   /** Documents. */
   kept: 1_000,
 } as const;
@@ -59,6 +67,20 @@ interface State {
   attemptedAt: number;
   failure?: unknown;
   pending?: Promise<Kept>;
+}
+
+/**
+ * The refusal for an agent whose document or keys can not be had, or are not good.
+ *
+ * @param error - What reading them threw.
+ * @returns the refusal; `undefined` for any other failure.
+ */
+export function documentRefusal(error: unknown): Refusal | undefined {
+  if (!(error instanceof CredenceError)) return undefined;
+  const { reason, cause } = error;
+  if (reason !== "client-metadata-unavailable" && reason !== "client-metadata-invalid") return undefined;
+  const detail = cause instanceof CredenceError ? cause.reason : undefined;
+  return { reason, ...(detail === undefined ? {} : { detail }) };
 }
 
 /**
@@ -83,7 +105,8 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
     try {
       return await refresh(agentId, state);
     } catch (failure) {
-      if (kept && now() - kept.fetchedAt < DOCUMENT_LIMITS.stale) return kept;
+      const unavailable = documentRefusal(failure)?.reason === "client-metadata-unavailable";
+      if (kept && unavailable && now() - kept.fetchedAt < DOCUMENT_LIMITS.stale) return kept;
       throw failure;
     }
   }
@@ -91,7 +114,7 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
   /** Fetches once for all who ask at the same time, and not again right after a failure. */
   function refresh(agentId: string, state: State): Promise<Kept> {
     if (state.pending) return state.pending;
-    if (state.failure !== undefined && now() - state.attemptedAt < DOCUMENT_LIMITS.coolDown) {
+    if (state.failure !== undefined && now() - state.attemptedAt < DOCUMENT_LIMITS.retry) {
       return Promise.reject(state.failure);
     }
     state.attemptedAt = now();
@@ -104,6 +127,7 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
         },
         (failure: unknown) => {
           state.failure = failure;
+          ports.failed?.({ agentId, error: failure });
           throw failure;
         },
       )
@@ -127,7 +151,15 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
   function keysIn({ metadata, keys }: Kept): KeySource {
     const { client_id: issuer, jwks_uri: jwksUri } = metadata;
     if (keys !== undefined) return keys;
-    return jwksUri === undefined ? async () => undefined : keysAt({ issuer, jwksUri });
+    return jwksUri === undefined ? async () => undefined : remoteKeys(issuer, jwksUri);
+  }
+
+  function remoteKeys(issuer: string, jwksUri: string): KeySource {
+    const keys = keysAt({ issuer, jwksUri });
+    return (header) =>
+      keys(header).catch((cause: unknown) => {
+        throw fault("The agent's keys", cause);
+      });
   }
 
   return {
@@ -135,19 +167,16 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
     async keysOf({ id, auth }) {
       if (auth.method === "client_id_metadata_document") return documentKeys(id);
       if (auth.method !== "private_key_jwt") return undefined;
-      return "jwks" in auth
-        ? jwksKeys(parseJwks(auth.jwks) ?? { keys: [] })
-        : keysAt({ issuer: id, jwksUri: auth.jwksUri });
+      return "jwks" in auth ? jwksKeys(parseJwks(auth.jwks) ?? { keys: [] }) : remoteKeys(id, auth.jwksUri);
     },
   };
 }
 
 async function load(agentId: string, ports: ClientDocumentPorts): Promise<Kept> {
-  const { fetch, allowLoopback, now } = ports;
-  if (!isClientIdUrl(agentId, allowLoopback)) throw new TypeError("The agent's id is not the URL of a document.");
-  const answer = await fetch(agentId, { headers: { accept: "application/json" } });
-  if (answer.status !== 200) throw new TypeError(`The agent's metadata was answered with ${answer.status}.`);
-  const metadata = parseClientMetadata(answer.json(), agentId);
+  const { now } = ports;
+  const { metadata, headers } = await fetchMetadata(agentId, ports).catch((cause: unknown) => {
+    throw fault("The agent's metadata", cause);
+  });
   await noteChange(metadata, ports);
   const fetchedAt = now();
   const { jwks } = metadata;
@@ -155,8 +184,43 @@ async function load(agentId: string, ports: ClientDocumentPorts): Promise<Kept> 
     metadata,
     keys: jwks && jwksKeys(jwks),
     fetchedAt,
-    freshUntil: fetchedAt + lifetimeOf(answer.headers.get("cache-control")),
+    freshUntil: fetchedAt + lifetimeOf(headers.get("cache-control")),
   };
+}
+
+async function fetchMetadata(
+  agentId: string,
+  { fetch, allowLoopback }: ClientDocumentPorts,
+): Promise<{ readonly metadata: ClientMetadata } & Pick<GuardedResponse, "headers">> {
+  if (!isClientIdUrl(agentId, allowLoopback)) throw wrong("is not at a URL that may be a client id", "client-id-url");
+  const answer = await fetch(agentId, { headers: { accept: "application/json" } });
+  const { status, headers } = answer;
+  if (status !== 200) throw wrong(`was answered with ${status}`, `status-${status}`, status);
+  const metadata = parseClientMetadata(answer.json(), agentId);
+  // Here already, where it names an address: a document that sends us into a network is no good document at all.
+  if (metadata.jwks_uri !== undefined) checkUrl(metadata.jwks_uri, allowLoopback);
+  return { metadata, headers };
+}
+
+function wrong(how: string, reason: string, status?: number): CredenceError {
+  const code = "response_invalid";
+  return new CredenceError(`The agent's metadata ${how}`, {
+    code,
+    reason,
+    ...(status === undefined ? {} : { status }),
+  });
+}
+
+/** What could not be had may be had later; what was answered and is not good stays so until the agent mends it. */
+function fault(what: string, cause: unknown): CredenceError {
+  const { code, status = 0 } = cause instanceof CredenceError ? cause : {};
+  return code === "network" || status === 429 || status >= 500
+    ? new CredenceError(`${what} can not be had.`, {
+        code: "temporarily_unavailable",
+        reason: "client-metadata-unavailable",
+        cause,
+      })
+    : new CredenceError(`${what} break a rule.`, { code: "invalid_client", reason: "client-metadata-invalid", cause });
 }
 
 function lifetimeOf(cacheControl: string | null): number {

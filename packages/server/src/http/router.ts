@@ -6,7 +6,7 @@ import type { SignIn } from "../sign-in/sign-in.ts";
 import { vouchForSource } from "../sign-in/source.ts";
 import type { Handler } from "./answer.ts";
 import type { BasicPorts } from "./basic.ts";
-import { vouchForCertificate } from "./certificate.ts";
+import { clientCertificates } from "./certificate.ts";
 import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
 
 /** What stands behind the IdP's listener. */
@@ -20,6 +20,7 @@ export interface RouterOptions extends BasicPorts {
   readonly exchange: Exchange;
   readonly report: Report;
   readonly refused: TokenEndpointPorts["refused"];
+  readonly beforeSignIn?: NonNullable<TokenEndpointPorts["beforeSignIn"]>;
 }
 
 const METADATA = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
@@ -42,14 +43,14 @@ export function createRouter(options: RouterOptions): Handler {
   const provider: Handler = mount(base, signIn.provider.callback());
   const pages = getRequestListener(signIn.pages.fetch, { overrideGlobalObjects: false });
   const url = `${issuer.replace(/\/$/, "")}${PATHS.token}`;
-  const token = createTokenEndpoint({ ...options, url, provider });
+  const certificates = clientCertificates(options.clientCertHeader ?? false, options.trustedProxies);
+  const token = createTokenEndpoint({ ...options, url, provider, certificateOf: certificates.of });
   const secure = securityHeaders(issuer);
   const vouch = vouchFor(new URL(issuer));
-  const vouchCertificate = vouchForCertificate(options.clientCertHeader ?? false, options.trustedProxies);
   const vouchSource = vouchForSource(options.trustedProxies);
 
   return (req, res) => {
-    vouchCertificate(req);
+    certificates.vouch(req);
     vouchSource(req);
     vouch(req);
     for (const [name, value] of secure) res.setHeader(name, value);

@@ -7,7 +7,7 @@ import { sourceOf } from "../sign-in/source.ts";
 import { type Handler, sendRefusal, sendResponse } from "./answer.ts";
 import { type BasicPorts, normalizeBasic } from "./basic.ts";
 import { readBody, replay } from "./body.ts";
-import { certificateOf } from "./certificate.ts";
+import type { ClientCertificates } from "./certificate.ts";
 
 /** What an exchange knows beside its request. */
 export interface ExchangeContext {
@@ -25,8 +25,11 @@ export interface TokenEndpointPorts extends BasicPorts {
   /** URL of this endpoint, as clients know it. */
   readonly url: string;
   readonly exchange: Exchange;
+  readonly certificateOf: ClientCertificates["of"];
   /** oidc-provider, for `authorization_code` and `refresh_token`. */
   readonly provider: Handler;
+  /** Told of a form before oidc-provider reads it. Does not reject. */
+  readonly beforeSignIn?: (form: URLSearchParams) => Promise<void>;
   readonly report: Report;
   /** Takes what is refused before any grant sees it, for the record. */
   readonly refused: (refusal: Refusal, context: ExchangeContext & { readonly decisionId: string }) => void;
@@ -95,7 +98,7 @@ async function exchangeGrant(
   req: IncomingMessage,
   res: ServerResponse,
   body: Buffer,
-  { url, exchange }: TokenEndpointPorts,
+  { url, exchange, certificateOf }: TokenEndpointPorts,
 ): Promise<Result<void>> {
   const certificate = certificateOf(req);
   if (!certificate.ok) return certificate;
@@ -115,6 +118,7 @@ async function signInGrant(
   ports: TokenEndpointPorts,
 ): Promise<void> {
   const { authorization } = req.headers;
+  await ports.beforeSignIn?.(new URLSearchParams(body.toString("utf8")));
   const normal = authorization === undefined ? {} : { authorization: await normalizeBasic(authorization, ports) };
   ports.provider(replay(req, body, normal), res);
 }

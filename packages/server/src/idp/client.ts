@@ -3,6 +3,7 @@ import { type Result, refuse } from "@credence/protocol";
 import { authenticateClient, type ClientCredential, readClientAuth } from "@credence/protocol/client-auth";
 import type { KeySource } from "@credence/protocol/jws";
 import { type ClientMetadata, usesIdJag } from "@credence/protocol/metadata";
+import { documentRefusal } from "../directory/client-documents.ts";
 import type { Agent } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
 
@@ -36,6 +37,20 @@ export interface ClientPorts {
  * @see RFC 6749 §2.3, RFC 9449 §5.2
  */
 export async function authenticateAgent(
+  request: AuthenticationRequest,
+  ports: ClientPorts,
+): Promise<Result<AuthenticatedAgent>> {
+  try {
+    return await authenticate(request, ports);
+  } catch (error) {
+    const refusal = documentRefusal(error);
+    if (refusal === undefined) throw error;
+    // The agent's own document is at fault, not our store.
+    return { ok: false, refusal };
+  }
+}
+
+async function authenticate(
   { authorization, form, binding, now }: AuthenticationRequest,
   ports: ClientPorts,
 ): Promise<Result<AuthenticatedAgent>> {

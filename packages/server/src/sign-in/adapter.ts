@@ -1,4 +1,5 @@
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from "oidc-provider";
+import { documentRefusal } from "../directory/client-documents.ts";
 import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts.ts";
 import { type ClientPorts, findClient } from "./clients.ts";
 import { endGrant, isGrantEnded, isSessionEnded } from "./endings.ts";
@@ -94,13 +95,23 @@ async function hasEnded(
   return grant !== undefined && isGrantEnded(ports, grant);
 }
 
+/** An agent whose document can not be had, or is not good, is answered as OAuth has it: nothing failed on our side. */
+function refuseDocument(error: unknown): never {
+  const refusal = documentRefusal(error);
+  if (refusal === undefined) throw error;
+  const options = { cause: error, detail: refusal.detail ?? refusal.reason };
+  if (refusal.reason === "client-metadata-invalid") throw new errors.InvalidClientAuth(options);
+  const unavailable = new errors.TemporarilyUnavailable("the agent's metadata can not be had", options);
+  throw Object.assign(unavailable, { status: 503, statusCode: 503 });
+}
+
 /** Clients are the directory's agents; sign-in never writes them. */
 function clientAdapter(ports: ClientPorts): Adapter {
   const never = async () => {
     throw new errors.InvalidRequest("clients are kept by the directory");
   };
   return {
-    find: (clientId) => findClient(ports, clientId),
+    find: (clientId) => findClient(ports, clientId).catch(refuseDocument),
     findByUid: async () => undefined,
     findByUserCode: async () => undefined,
     upsert: never,

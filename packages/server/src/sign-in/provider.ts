@@ -85,11 +85,14 @@ export function createProvider(options: ProviderOptions): Provider {
   return provider;
 }
 
-/** The guard's answer, as oidc-provider wants it. */
+/**
+ * The guard's answer, as oidc-provider wants it, without the headers: keys are fetched again after oidc-provider's own
+ * minute, however long their server would have them kept.
+ */
 function asFetch(fetch: GuardedFetch): ConfigurationPorts["fetch"] {
   return async (url, init) => {
-    const { status, headers, text } = await fetch(String(url), init);
-    return new Response(text, { status, headers });
+    const { status, text } = await fetch(String(url), init);
+    return new Response(text, { status });
   };
 }
 
