@@ -4,7 +4,7 @@ import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-au
 import { type Confirmation, sameConfirmation } from "@credence/protocol/dpop";
 import type { GuardedResponse } from "@credence/protocol/fetch";
 import { decodeIdJag, type IdJagClaims } from "@credence/protocol/id-jag";
-import { type AuthorizationServerMetadata, issuesIdJags } from "@credence/protocol/metadata";
+import { type AuthorizationServerMetadata, issuesIdJags, tokenEndpointOf } from "@credence/protocol/metadata";
 import {
   buildTokenExchangeRequest,
   parseTokenExchangeAnswer,
@@ -143,7 +143,7 @@ export async function postForm(
   client: ClientIdentity,
   bind: boolean = false,
 ): Promise<GuardedResponse> {
-  const url = metadata.token_endpoint;
+  const url = tokenEndpointOf(metadata, context.certificateThumbprint !== undefined);
   const prover = bind ? context.prover : undefined;
   const send = async (): Promise<GuardedResponse> => {
     const proof = await addClientAuth(form, client, metadata.issuer, context.now());

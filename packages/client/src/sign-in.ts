@@ -2,7 +2,7 @@ import { CredenceError } from "@credence/protocol";
 import { addClientAuth } from "@credence/protocol/client-auth";
 import { checkUrl } from "@credence/protocol/fetch";
 import { decodeJws } from "@credence/protocol/jws";
-import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
+import { type AuthorizationServerMetadata, tokenEndpointOf } from "@credence/protocol/metadata";
 import {
   AuthorizationResponseError,
   allowInsecureRequests,
@@ -245,20 +245,24 @@ async function withIdp<T>(
 function configure(context: AgentContext, metadata: ServerMetadata): Configuration {
   const { client } = context.idp;
   // A public client's refresh token is bound to its key (RFC 9449 §5); a confidential one's is bound to its credential.
-  const prover = takesProofs(metadata as AuthorizationServerMetadata) ? context.prover : undefined;
+  const read = metadata as AuthorizationServerMetadata;
+  const prover = takesProofs(read) ? context.prover : undefined;
   const authenticate: ClientAuth = async (as, _client, body, headers) => {
     const added = await addClientAuth(body, client, as.issuer, context.now());
     for (const [name, value] of Object.entries(added)) headers.set(name, value);
   };
   const skew = Math.round(context.now() - Date.now() / 1_000);
-  const configuration = new Configuration(metadata, client.clientId, { [clockSkew]: skew }, authenticate);
+  const mutual = context.certificateThumbprint !== undefined;
+  const settings = { [clockSkew]: skew, use_mtls_endpoint_aliases: mutual };
+  const configuration = new Configuration(metadata, client.clientId, settings, authenticate);
+  const tokenEndpoint = tokenEndpointOf(read, mutual);
   // The guard decides what http may be used for: in development this machine itself, otherwise nothing.
   if (context.development) allowInsecureRequests(configuration);
   configuration[customFetch] = async (url, init) => {
     const { body, ...rest } = init;
     const form = body instanceof URLSearchParams ? { body } : {};
     const send = async () => {
-      const dpop = url === metadata.token_endpoint ? await prover?.headers("token", "POST", url) : undefined;
+      const dpop = url === tokenEndpoint ? await prover?.headers("token", "POST", url) : undefined;
       return context.guarded(url, { ...rest, ...form, headers: { ...rest.headers, ...dpop } });
     };
     let answer = await send();

@@ -26,6 +26,8 @@ export interface AuthorizationServerMetadata {
   readonly authorization_grant_profiles_supported?: readonly string[];
   readonly identity_chaining_requested_token_types_supported?: readonly string[];
   readonly dpop_signing_alg_values_supported?: readonly string[];
+  /** Where clients that show a certificate go instead. @see RFC 8705 §5 */
+  readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string };
 }
 
 /** Metadata of a protected resource, as far as we read it. @see RFC 9728 §2 */
@@ -78,6 +80,10 @@ export function parseAuthorizationServerMetadata(value: unknown, issuer: string)
     if (metadata[name] !== undefined && !isUrl(metadata[name]))
       throw wrong("authorization server", name, "is not a URL");
   }
+  const { mtls_endpoint_aliases: named } = metadata;
+  const aliases = named === undefined ? {} : asObject(named);
+  if (aliases === undefined || (aliases.token_endpoint !== undefined && !isUrl(aliases.token_endpoint)))
+    throw wrong("authorization server", "mtls_endpoint_aliases", "does not name URLs");
   for (const name of [
     "grant_types_supported",
     "token_endpoint_auth_methods_supported",
@@ -157,6 +163,16 @@ export function issuesIdJags(metadata: AuthorizationServerMetadata): boolean {
     !denies(metadata.identity_chaining_requested_token_types_supported, ID_JAG_TOKEN_TYPE) &&
     !denies(metadata.grant_types_supported, TOKEN_EXCHANGE_GRANT)
   );
+}
+
+/**
+ * The token endpoint for one client.
+ *
+ * @param mutual - Whether the client shows a certificate: then the server's alias for such clients goes before.
+ * @see RFC 8705 §5
+ */
+export function tokenEndpointOf(metadata: AuthorizationServerMetadata, mutual: boolean): string {
+  return (mutual ? metadata.mtls_endpoint_aliases?.token_endpoint : undefined) ?? metadata.token_endpoint;
 }
 
 /** Peers leave either list out; one that is there and lacks the entry says no. */

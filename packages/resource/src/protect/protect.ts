@@ -48,10 +48,10 @@ export async function authorize(
   { certificate }: RequestContext = {},
 ): Promise<AccessTokenClaims | Response> {
   const presented = readAuthorization(request.headers.get("authorization"));
-  if (presented === undefined) return challenge({ reason: "access-token-missing" }, guard, undefined);
+  if (presented === undefined) return challenge({ reason: "access-token-missing" }, guard, undefined, undefined);
   const { method, url } = request;
   const checked = await guard.check({ ...presented, dpop: request.headers.get("dpop"), method, url, certificate });
-  return checked.ok ? checked.value : challenge(checked.refusal, guard, checked.decisionId);
+  return checked.ok ? checked.value : challenge(checked.refusal, guard, checked.decisionId, presented.scheme);
 }
 
 /**
@@ -65,10 +65,21 @@ function readAuthorization(authorization: string | null): { scheme: string; toke
   return scheme === undefined ? undefined : { scheme: scheme.toLowerCase(), token: token.trim() };
 }
 
-/** Errors of a proof: they are told in a DPoP challenge. @see RFC 9449 §7.1 */
+/** Errors of a proof: they are told in a DPoP challenge, whatever the scheme was. @see RFC 9449 §7.1 */
 const PROOF_ERRORS: ReadonlySet<string> = new Set(["invalid_dpop_proof", "use_dpop_nonce"]);
 
-function challenge(refusal: Refusal, guard: Guard, decisionId: string | undefined): Response {
+/**
+ * Answers a refusal: with the challenge of the scheme that was tried, so that its client understands the error.
+ *
+ * @param scheme - In lower case; `undefined` where no token came.
+ * @see RFC 9449 §7.2
+ */
+function challenge(
+  refusal: Refusal,
+  guard: Guard,
+  decisionId: string | undefined,
+  scheme: string | undefined,
+): Response {
   const { status: usual, body } = errorAnswer(refusal, decisionId);
   const ofProof = PROOF_ERRORS.has(body.error);
   // RFC 9449 §7.1, RFC 9470 §3: at a resource these are answered with 401.
@@ -87,9 +98,10 @@ function challenge(refusal: Refusal, guard: Guard, decisionId: string | undefine
     resource_metadata: guard.metadataUrl,
     scope: guard.scopes.length === 0 ? undefined : guard.scopes.join(" "),
   };
-  if (!guard.requireBound && !ofProof) headers.append("www-authenticate", buildChallenge("Bearer", parameters));
-  const algs = JWS_ALGORITHMS.join(" ");
-  if (guard.requireBound || ofProof)
-    headers.append("www-authenticate", buildChallenge("DPoP", { ...parameters, algs }));
+  const asDpop = guard.requireBound || ofProof || scheme === "dpop";
+  const told = asDpop
+    ? buildChallenge("DPoP", { ...parameters, algs: JWS_ALGORITHMS.join(" ") })
+    : buildChallenge("Bearer", parameters);
+  headers.set("www-authenticate", told);
   return Response.json(body, { status, headers });
 }
