@@ -23,6 +23,8 @@ export interface Exchange extends Partial<TokenExchangeParameters> {
   readonly nonce?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly change?: (form: URLSearchParams) => void;
+  /** What sends it, where it is not the platform's fetch. */
+  readonly via?: typeof fetch;
 }
 
 export interface Answer {
@@ -41,7 +43,7 @@ export const secretOf = (clientId: string): ClientIdentity => ({
 
 /** Makes one exchange at a house's token endpoint. */
 export async function exchange(house: House, asked: Exchange): Promise<Answer> {
-  const { client = secretOf("assistant"), key, dpop, nonce, headers = {}, change, ...parameters } = asked;
+  const { client = secretOf("assistant"), key, dpop, nonce, headers = {}, change, via = fetch, ...parameters } = asked;
   const url = `${house.issuer}/token`;
   const now = Date.now() / 1_000;
   const form = buildTokenExchangeRequest({ audience: LEDGER, resource: MCP, ...parameters });
@@ -52,7 +54,7 @@ export async function exchange(house: House, asked: Exchange): Promise<Answer> {
     ...(proof ? { dpop: proof } : {}),
   };
   change?.(form);
-  const response = await fetch(url, { method: "POST", headers: sent, body: form });
+  const response = await via(url, { method: "POST", headers: sent, body: form });
   const body = (await response.json()) as Answer["body"];
   const decoded = typeof body.access_token === "string" ? decodeIdJag(body.access_token) : undefined;
   return {

@@ -111,7 +111,7 @@ export async function startHouse(
 ): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), "credence-"));
   const port = await findPort(0);
-  const issuer = `http://127.0.0.1:${port}`;
+  const issuer = `${options.server?.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const dataDir = join(folder, "data");
   const server = await startServer({
     issuer,

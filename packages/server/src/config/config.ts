@@ -14,6 +14,8 @@ export interface Config {
   readonly issuerIsLoopback: boolean;
   readonly host: string;
   readonly port: number;
+  /** Files in PEM; absent where something else ends TLS. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   readonly trustedProxies: readonly string[];
   readonly clientCertHeader: boolean;
   readonly dpopNonces: boolean;
@@ -157,13 +159,23 @@ function problemOf(issue: z.core.$ZodIssue, said: Said): ConfigProblem {
 }
 
 function complete(deployment: z.infer<typeof deploymentSchema>): Config {
-  const issuer = deployment.issuer ?? `http://127.0.0.1:${deployment.port}`;
+  const { tls_certificate: certificate, tls_key: key, tls_client_ca: clientCa } = deployment;
+  const issuer = deployment.issuer ?? `${certificate === undefined ? "http" : "https"}://127.0.0.1:${deployment.port}`;
   const dataDir = resolve(deployment.data);
   return {
     issuer,
     issuerIsLoopback: isLoopbackHost(new URL(issuer).hostname),
     host: deployment.host,
     port: deployment.port,
+    ...(certificate === undefined || key === undefined
+      ? {}
+      : {
+          tls: {
+            certificate: resolve(certificate),
+            key: resolve(key),
+            ...(clientCa === undefined ? {} : { clientCa: resolve(clientCa) }),
+          },
+        }),
     trustedProxies: deployment.trusted_proxies,
     clientCertHeader: deployment.client_cert_header,
     dpopNonces: deployment.dpop_nonces,
@@ -184,12 +196,9 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
 }
 
 /** Settings that are fine by themselves and not together. */
-function contradictions(
-  config: Config,
-  { issuer, port }: z.infer<typeof deploymentSchema>,
-  said: Said,
-): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
+function contradictions(config: Config, deployment: z.infer<typeof deploymentSchema>, said: Said): ConfigProblem[] {
+  const { issuer, port } = deployment;
+  const problems: ConfigProblem[] = tlsContradictions(config, deployment, said);
   if (port === 0 && issuer === undefined) {
     const message = "0 takes a port that nobody knows before, so the issuer must be said: --issuer URL.";
     problems.push({ at: said.get("port")?.at ?? "--port", message });
@@ -201,6 +210,28 @@ function contradictions(
     problems.push({ at: said.get("key_file")?.at ?? "--key-file", message });
   }
   return problems;
+}
+
+function tlsContradictions(
+  { issuer }: Config,
+  { tls_certificate: certificate, tls_key: key, tls_client_ca: clientCa }: z.infer<typeof deploymentSchema>,
+  said: Said,
+): ConfigProblem[] {
+  const problem = (setting: Setting, message: string): ConfigProblem[] => [
+    { at: said.get(setting)?.at ?? setting, message },
+  ];
+  if (certificate !== undefined && key === undefined) return problem("tls_certificate", "needs its key, too: tls_key.");
+  if (certificate === undefined && key !== undefined)
+    return problem("tls_key", "needs its certificate: tls_certificate.");
+  if (certificate === undefined && clientCa !== undefined) {
+    const message =
+      "counts only where this server ends TLS itself: tls_certificate and tls_key. Behind a proxy that does, set client_cert_header.";
+    return problem("tls_client_ca", message);
+  }
+  if (certificate !== undefined && issuer.startsWith("http:")) {
+    return problem("issuer", "is plain http, and the server would speak HTTPS: tls_certificate is set.");
+  }
+  return [];
 }
 
 /** What is probably not meant, and may be. */

@@ -59,6 +59,12 @@ export const deploymentSchema = z.strictObject({
     )
     .refine((port) => Number.isInteger(port) && port >= 0 && port <= 65_535, { error: "is not a port: 0 to 65535" })
     .default(8787),
+  /** This server's certificate with its chain (PEM): it then speaks HTTPS itself. */
+  tls_certificate: path.optional(),
+  /** The certificate's key (PEM). */
+  tls_key: path.optional(),
+  /** CA certificates (PEM) whose certificates of clients count; ID-JAGs are then bound to them. */
+  tls_client_ca: path.optional(),
   /** Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed; a list, or one text with commas. */
   trusted_proxies: z
     .union([z.array(z.string()), z.string().transform((text) => text.split(",").map((one) => one.trim()))], {

@@ -7,34 +7,39 @@ import { isFromTrusted } from "../sign-in/source.ts";
 /** Where a proxy that ends TLS puts the client's certificate. @see RFC 9440 §2.2 */
 const HEADER = "client-cert";
 
-/**
- * Keeps the certificate header of a trusted proxy, and removes it from everybody else: what a client writes there itself
- * proves nothing.
- *
- * @param enabled - Whether proxies hand certificates on here at all.
- * @param trusted - Addresses and networks of the proxies in front.
- * @returns a function to be called once for each request, before anybody reads it.
- * @see RFC 9440 §4
- */
-export function vouchForCertificate(enabled: boolean, trusted: readonly string[]): (req: IncomingMessage) => void {
-  const isProxy = isFromTrusted(trusted);
-  return (req) => {
-    if (enabled && isProxy(req)) return;
-    delete req.headers[HEADER];
-    delete req.headersDistinct[HEADER];
-  };
+/** How the certificates of clients are found. */
+export interface ClientCertificates {
+  /** To be called once for each request, before anybody reads it: removes what nobody vouches for. */
+  vouch(req: IncomingMessage): void;
+  /**
+   * The certificate of the client: as the TLS socket has validated it, or as the trusted proxy has.
+   * @returns the certificate in DER; `undefined` when there is none that was validated; refused: `certificate-malformed`.
+   */
+  of(req: IncomingMessage): Result<Uint8Array | undefined>;
 }
 
 /**
- * The certificate of the client: as the TLS socket has validated it, or as the trusted proxy has.
+ * Finds the certificates of clients. What a client writes into the proxy's header itself proves nothing; and a proxy's own
+ * certificate says nothing of the client behind it.
  *
- * @returns the certificate in DER; `undefined` when there is none; refused: `certificate-malformed`.
- * @see RFC 8705 §3
+ * @param enabled - Whether proxies hand certificates on here at all.
+ * @param trusted - Addresses and networks of the proxies in front.
+ * @see RFC 8705 §3, RFC 9440 §4
  */
-export function certificateOf(req: IncomingMessage): Result<Uint8Array | undefined> {
-  if (req.socket instanceof TLSSocket && req.socket.authorized) {
-    const { raw } = req.socket.getPeerCertificate();
-    if (raw !== undefined) return ok(Uint8Array.from(raw));
-  }
-  return parseClientCertHeader(req.headersDistinct[HEADER]?.join(","));
+export function clientCertificates(enabled: boolean, trusted: readonly string[]): ClientCertificates {
+  const isProxy = isFromTrusted(trusted);
+  return {
+    vouch(req) {
+      if (enabled && isProxy(req)) return;
+      delete req.headers[HEADER];
+      delete req.headersDistinct[HEADER];
+    },
+    of(req) {
+      if (isProxy(req)) return parseClientCertHeader(req.headersDistinct[HEADER]?.join(","));
+      const { socket } = req;
+      // `authorized`: the chain ends at a CA of ours, in time, and the certificate is one for clients.
+      const shown = socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate() : undefined;
+      return ok(shown && Uint8Array.from(shown.raw));
+    },
+  };
 }

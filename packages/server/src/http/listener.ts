@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { CredenceError } from "@credence/protocol";
 import type { Handler } from "./answer.ts";
@@ -10,8 +11,19 @@ export interface ListenOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly handler: Handler;
+  /** Ends TLS here; plain HTTP without it. */
+  readonly tls?: TlsOptions;
   /** Milliseconds that requests in flight get to finish when the listener closes. */
   readonly graceMs?: number;
+}
+
+/** What TLS needs. All in PEM. */
+export interface TlsOptions {
+  /** Of this server, with the chain up to its root. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Certificates of clients are asked for, and count where one of these CAs has issued them; nobody has to show one. */
+  readonly clientCa?: string;
 }
 
 /** A listener at work. */
@@ -35,23 +47,40 @@ const LIMITS = {
 const GRACE_MS = 10_000;
 
 /**
- * Listens for HTTP.
+ * Listens for HTTP, or for HTTPS where there is a certificate.
  *
- * @throws CredenceError `configuration` when the address can not be had: port taken, no permission, no such host.
+ * @throws CredenceError `configuration` when the address can not be had (port taken, no permission, no such host), or the
+ * certificate and key can not be used.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const server = createServer(LIMITS, options.handler);
+  const server = options.tls === undefined ? createServer(LIMITS, options.handler) : tlsServer(options.tls, options);
   const port = await bind(server, options);
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   let closing: Promise<void> | undefined;
   return {
-    url: `http://${host}:${port}`,
+    url: `${options.tls === undefined ? "http" : "https"}://${host}:${port}`,
     port,
     close() {
       closing ??= close(server, options.graceMs ?? GRACE_MS);
       return closing;
     },
   };
+}
+
+/** @see RFC 8705 §3: the handshake proves that the client has its certificate's key. */
+function tlsServer({ certificate, key, clientCa }: TlsOptions, { handler }: ListenOptions): Server {
+  const mutual = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
+  const { headersTimeout: handshakeTimeout } = LIMITS;
+  try {
+    return createTlsServer({ ...LIMITS, handshakeTimeout, cert: certificate, key, ...mutual }, handler);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CredenceError(`The TLS certificate, its key or the CA for clients can not be used: ${why}.`, {
+      code: "configuration",
+      reason: "tls-unusable",
+      cause,
+    });
+  }
 }
 
 function bind(server: Server, { host, port }: ListenOptions): Promise<number> {
