@@ -1,7 +1,7 @@
 import { CredenceError, parseResource, parseScope } from "@credence/protocol";
 import { isLoopbackHost } from "@credence/protocol/fetch";
 import { type JwkSet, type PrivateJwk, type PublicJwk, parseJwks, type Signer } from "@credence/protocol/jws";
-import type { ResourceServerOptions } from "./options.ts";
+import type { GrantOptions, ResourceServerOptions } from "./options.ts";
 import { trustKey } from "./redeem/customers.ts";
 import type { Account } from "./redeem/subject.ts";
 
@@ -11,11 +11,20 @@ import type { Account } from "./redeem/subject.ts";
  * @throws CredenceError `configuration`, whose message says what is wrong.
  */
 export function checkOptions<A extends Account>(options: ResourceServerOptions<A>): void {
+  checkGrantOptions(options);
+  checkClients(options);
+  checkAccessToken(options);
+}
+
+/**
+ * Checks those of the options that say what is granted, and to whom.
+ *
+ * @throws CredenceError `configuration`, whose message says what is wrong.
+ */
+export function checkGrantOptions<A extends Account>(options: GrantOptions<A>): void {
   checkIssuer(options.issuer, options.development ?? false);
   checkResources(options);
   checkCustomers(options);
-  checkClients(options);
-  checkAccessToken(options);
 }
 
 function checkIssuer(issuer: string, development: boolean): void {
@@ -27,7 +36,7 @@ function checkIssuer(issuer: string, development: boolean): void {
   throw wrong("issuer is not https; on a loopback address, `development: true` allows http");
 }
 
-function checkResources<A extends Account>({ resources }: ResourceServerOptions<A>): void {
+function checkResources<A extends Account>({ resources }: GrantOptions<A>): void {
   const entries = Object.entries(resources);
   if (entries.length === 0) throw wrong("resources is empty");
   for (const [resource, { scopes, defaultScopes = [] }] of entries) {
@@ -41,7 +50,7 @@ function checkResources<A extends Account>({ resources }: ResourceServerOptions<
   }
 }
 
-function checkCustomers<A extends Account>({ customers, issuer: own }: ResourceServerOptions<A>): void {
+function checkCustomers<A extends Account>({ customers, issuer: own }: GrantOptions<A>): void {
   if (typeof customers === "function") return;
   const seen = new Set<string>();
   for (const { issuer, tenant } of customers.flatMap((customer) => customer.issuers)) {
@@ -93,5 +102,5 @@ export function ownKeys(signingKey: PrivateJwk | Signer, publicKeys: readonly Pu
 }
 
 function wrong(message: string): CredenceError {
-  return new CredenceError(`createResourceServer: ${message}`, { code: "configuration" });
+  return new CredenceError(`The options of the resource server: ${message}`, { code: "configuration" });
 }

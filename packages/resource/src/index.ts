@@ -22,6 +22,7 @@ export { issuerKeys } from "./issuer-keys/issuer-keys.ts";
 export type {
   AccessTokenOptions,
   AuthorizationDetailType,
+  GrantOptions,
   LivenessInput,
   Narrowed,
   NarrowInput,
@@ -32,7 +33,7 @@ export { type CheckedToken, type CheckPorts, type Needs, type TokenChecker, toke
 export type { PossessionPorts, PresentedToken } from "./protect/possession.ts";
 export { authorize, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
 export type { Facts, ReceiverEvent, Recorder } from "./record.ts";
-export type { Client, ClientAuthentication, ClientPorts } from "./redeem/client.ts";
+export type { Client, ClientAuthentication, ClientPorts, RegisteredClient } from "./redeem/client.ts";
 export {
   type Customer,
   type Customers,
@@ -42,7 +43,16 @@ export {
   trustFinder,
 } from "./redeem/customers.ts";
 export type { Resources } from "./redeem/offer.ts";
-export { type Grant, grantFor, type Receiver, type Redeemed, type Redemption, redeem } from "./redeem/redeem.ts";
+export {
+  type Grant,
+  type GrantPorts,
+  grantFor,
+  type Receiver,
+  type Redeemed,
+  type RedeemingClient,
+  type Redemption,
+  redeem,
+} from "./redeem/redeem.ts";
 export type { SamlNameId } from "./redeem/sub-id.ts";
 export type { Account, AccountPorts, SubjectHints, SubjectKey } from "./redeem/subject.ts";
 export { memoryReplayStore, type ReplayStore } from "./replay.ts";

@@ -2,7 +2,7 @@ import type { AuthorizationDetail } from "@credence/protocol/authorization-detai
 import type { PrivateJwk, PublicJwk, Signer } from "@credence/protocol/jws";
 import type { AccessTokenClaims, Root } from "./access-token/claims.ts";
 import type { ReceiverEvent } from "./record.ts";
-import type { Client } from "./redeem/client.ts";
+import type { Client, RegisteredClient } from "./redeem/client.ts";
 import type { Customers } from "./redeem/customers.ts";
 import type { Account, AccountPorts } from "./redeem/subject.ts";
 import type { ResourceStore } from "./store.ts";
@@ -38,7 +38,7 @@ export interface Narrowed {
 
 /** What local policy sees before it narrows a grant. */
 export interface NarrowInput<A extends Account = Account> {
-  readonly client: Client;
+  readonly client: RegisteredClient;
   /** Id of the customer that the ID-JAG's issuer selects. */
   readonly customer: string;
   readonly account: A;
@@ -75,8 +75,8 @@ export interface AccessTokenOptions {
   readonly check?: (token: string) => AccessTokenClaims | undefined | Promise<AccessTokenClaims | undefined>;
 }
 
-/** Options of `createResourceServer`. */
-export interface ResourceServerOptions<A extends Account = Account> extends AccountPorts<A> {
+/** What is granted to whom, whoever makes the access tokens. */
+export interface GrantOptions<A extends Account = Account> extends AccountPorts<A> {
   /** Issuer identifier of this authorization server: an `https:` URL, compared letter by letter. */
   readonly issuer: string;
   /** Resource identifier to its definition. */
@@ -85,8 +85,6 @@ export interface ResourceServerOptions<A extends Account = Account> extends Acco
   readonly requireResource?: boolean;
   /** Which IdPs are trusted, for which customer: a list, or a look-up in the app's own database. */
   readonly customers: Customers;
-  /** The OAuth clients: a list, or a look-up in the app's own database. */
-  readonly clients: readonly Client[] | ((clientId: string) => Promise<Client | undefined>);
   /** Local policy: the scopes, or scopes and details, that are granted. It can not add any. By default all are. */
   readonly narrow?: (input: NarrowInput<A>) => readonly string[] | Narrowed | Promise<readonly string[] | Narrowed>;
   /**
@@ -94,11 +92,6 @@ export interface ResourceServerOptions<A extends Account = Account> extends Acco
    * the token expires.
    */
   readonly isAlive?: (grant: LivenessInput) => boolean | Promise<boolean>;
-  /** Signs access tokens: a private key as JWK, or a signer over a key that is kept elsewhere. */
-  readonly signingKey: PrivateJwk | Signer;
-  /** Further public keys to publish and accept (key rotation); with a `Signer`, its public key must be among them. */
-  readonly publicKeys?: readonly PublicJwk[];
-  readonly accessToken?: AccessTokenOptions;
   /** Single use, revocations, opaque tokens; by default in memory, which holds within one process only. */
   readonly store?: ResourceStore;
   /** DPoP proofs are always checked. @see RFC 9449 */
@@ -119,4 +112,15 @@ export interface ResourceServerOptions<A extends Account = Account> extends Acco
   readonly timeout?: number;
   /** Allows `http:` on loopback addresses, for this server and for issuers. Never in production. */
   readonly development?: boolean;
+}
+
+/** Options of `createResourceServer`. */
+export interface ResourceServerOptions<A extends Account = Account> extends GrantOptions<A> {
+  /** The OAuth clients: a list, or a look-up in the app's own database. */
+  readonly clients: readonly Client[] | ((clientId: string) => Promise<Client | undefined>);
+  /** Signs access tokens: a private key as JWK, or a signer over a key that is kept elsewhere. */
+  readonly signingKey: PrivateJwk | Signer;
+  /** Further public keys to publish and accept (key rotation); with a `Signer`, its public key must be among them. */
+  readonly publicKeys?: readonly PublicJwk[];
+  readonly accessToken?: AccessTokenOptions;
 }

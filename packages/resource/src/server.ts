@@ -1,26 +1,23 @@
-import { CredenceError } from "@credence/protocol";
 import { dpopNonces } from "@credence/protocol/dpop";
-import { guardedFetch } from "@credence/protocol/fetch";
 import { importSigner, type Signer } from "@credence/protocol/jws";
 import { signAccessToken } from "./access-token/access-token.ts";
 import type { AccessTokenClaims } from "./access-token/claims.ts";
 import { type OpaqueTokens, opaqueTokens } from "./access-token/opaque.ts";
-import { systemTime } from "./clock.ts";
 import { checkOptions, isSigner, ownKeys } from "./configuration.ts";
 import type { RequestContext } from "./context.ts";
 import { endpointsOf } from "./endpoints/metadata.ts";
-import { resourceMetadataUrl, router } from "./endpoints/router.ts";
+import { router } from "./endpoints/router.ts";
 import { port } from "./fault.ts";
-import { issuerKeys } from "./issuer-keys/issuer-keys.ts";
-import type { Narrowed, ResourceServerOptions } from "./options.ts";
+import type { ResourceServerOptions } from "./options.ts";
 import { type CheckedToken, tokenChecker, tokenReader } from "./protect/check.ts";
 import type { PresentedToken } from "./protect/possession.ts";
-import { authorize, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
+import type { ProtectedHandler } from "./protect/protect.ts";
+import { serverOf } from "./protect/server-of.ts";
 import type { Recorder } from "./record.ts";
-import { trustFinder } from "./redeem/customers.ts";
+import { grantPorts } from "./redeem/ports.ts";
 import type { Receiver } from "./redeem/redeem.ts";
 import type { Account } from "./redeem/subject.ts";
-import { isUnrevoked, type Revocation, revoke } from "./revocation.ts";
+import { type Revocation, revoke } from "./revocation.ts";
 import { memoryStore, type ResourceStore } from "./store.ts";
 
 /** Which resource a call is for, and what it needs. */
@@ -91,7 +88,6 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
   const receiver = receiverOf(options, store, opaque);
   const record: Recorder = async (event) => options.record(event);
   const jwks = ownKeys(options.signingKey, options.publicKeys);
-  const resources = [...receiver.resources.keys()];
   const { issuer, isAlive, now, consume } = receiver;
   const ownFormat = opaque?.check ?? options.accessToken?.check;
   const check = tokenChecker({ issuer, jwks, ownFormat, isAlive, consume, record, now });
@@ -104,33 +100,7 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
       await revoke({ iss, jti, ...(tenant === undefined ? {} : { tenant }) }, store);
     },
   });
-
-  const chosen = (resource: string | undefined): string => {
-    const [only] = resources;
-    const one = resource ?? (resources.length === 1 ? only : undefined);
-    if (one !== undefined && receiver.resources.has(one)) return one;
-    throw new CredenceError("Name one of the server's resources", { code: "configuration" });
-  };
-  const guard = ({ resource, scopes = [], maxAge, acrValues }: ProtectOptions): Guard => {
-    const one = chosen(resource);
-    return {
-      metadataUrl: resourceMetadataUrl(one),
-      scopes,
-      requireBound: receiver.resources.get(one)?.requireBound ?? false,
-      check: (presented) => check(presented, { resource: one, scopes, maxAge, acrValues }),
-    };
-  };
-  return {
-    issuer: options.issuer,
-    resources,
-    fetch: async (request, context) => (await route(request, context)) ?? new Response(null, { status: 404 }),
-    tryFetch: route,
-    protect: (wanted, handler) => protect(guard(wanted), handler),
-    authorize: (request, wanted = {}, context = {}) => authorize(request, guard(wanted), context),
-    check: (token, wanted = {}, presented = {}) => guard(wanted).check({ ...presented, token }),
-    revoke: (what) => revoke(what, store),
-    resourceMetadataUrl: (resource) => resourceMetadataUrl(chosen(resource)),
-  };
+  return serverOf({ issuer, resources: receiver.resources, route, check, revoke: (what) => revoke(what, store) });
 }
 
 function receiverOf<A extends Account>(
@@ -138,45 +108,20 @@ function receiverOf<A extends Account>(
   store: ResourceStore,
   opaque: OpaqueTokens | undefined,
 ): Receiver<A> {
-  const { issuer, now: clock = systemTime, narrow, clients, accessToken = {}, isAlive = () => true } = options;
-  // Times in tokens are whole seconds, whatever clock is given.
-  const now = (): number => Math.floor(clock());
-  const fetch = guardedFetch({
-    ...(options.fetch ? { fetch: options.fetch } : {}),
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-    allowLoopback: options.development ?? false,
-  });
+  const { issuer, clients, accessToken = {} } = options;
   const sign = signerOf(options.signingKey);
   const { issue = opaque?.issue ?? (async (claims) => signAccessToken(claims, await sign())) } = accessToken;
   const { nonceSecret } = options.dpop ?? {};
   const known = typeof clients === "function" ? undefined : new Map(clients.map((one) => [one.clientId, one]));
   const findClient = typeof clients === "function" ? clients : async (clientId: string) => known?.get(clientId);
   return {
-    issuer,
-    resources: new Map(Object.entries(options.resources)),
-    requireResource: options.requireResource ?? true,
+    ...grantPorts(options, store),
     lifetime: accessToken.lifetime ?? 300,
     findClient: port("internal-fault", "clients", findClient),
-    findTrust: port("internal-fault", "customers", trustFinder(options.customers)),
-    keysOf: issuerKeys(fetch, now),
-    consume: port("store-unavailable", "store.consume", (key, expiresAt) => store.consume(key, expiresAt)),
     tokenEndpoint: endpointsOf(issuer).token,
     nonces: nonceSecret && dpopNonces(nonceSecret),
-    isAlive: async (grant) =>
-      (await port("store-unavailable", "store.epochs", () => isUnrevoked(grant, store))()) &&
-      (await port("internal-fault", "isAlive", async () => (await isAlive(grant)) === true)()),
-    accounts: options,
-    narrow: port("internal-fault", "narrow", async (input) => {
-      const left = narrow ? await narrow(input) : input.scope;
-      return isScopes(left) ? { scope: left } : left;
-    }),
     issue: port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
-    now,
   };
-}
-
-function isScopes(left: readonly string[] | Narrowed): left is readonly string[] {
-  return Array.isArray(left);
 }
 
 /** Imports the key at its first use. */

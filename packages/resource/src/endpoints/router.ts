@@ -3,6 +3,7 @@ import type { JwkSet } from "@credence/protocol/jws";
 import { authorizationServerMetadataUrls, protectedResourceMetadataUrls } from "@credence/protocol/metadata";
 import type { RequestContext } from "../context.ts";
 import type { Recorder } from "../record.ts";
+import type { Resources } from "../redeem/offer.ts";
 import type { Receiver } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
 import { authorizePage } from "./authorize.ts";
@@ -38,6 +39,14 @@ export function router<A extends Account>(
     [pathOf(authorize), authorizePage],
     [pathOf(metadata), documentEndpoint(authorizationServerDocument(issuer, resources))],
   ]);
+  const ofResources = resourceMetadataRouter(issuer, resources);
+  return async (request, context = {}) =>
+    endpoints.get(pathOf(request.url))?.(request, context) ?? ofResources(request, context);
+}
+
+/** Routes to the resources' metadata alone, where another program is the authorization server. */
+export function resourceMetadataRouter(issuer: string, resources: Resources): Router {
+  const endpoints = new Map<string, Endpoint>();
   for (const [resource, definition] of resources) {
     const url = resourceMetadataUrl(resource);
     endpoints.set(pathOf(url), documentEndpoint(protectedResourceDocument(issuer, resource, definition)));

@@ -15,8 +15,8 @@ export type ClientAuthentication =
     }
   | { readonly method: "none" };
 
-/** An OAuth client of this authorization server: an agent, as it is known here. */
-export type Client = {
+/** An agent as an authorization server knows it, whoever authenticates it. */
+export interface RegisteredClient {
   readonly clientId: string;
   readonly name?: string;
   /** `false` refuses it. */
@@ -29,7 +29,10 @@ export type Client = {
   readonly dpopBound?: boolean;
   /** Whether it is a protected resource that may introspect tokens of every client; `false` by default. @see RFC 7662 §4 */
   readonly introspects?: boolean;
-} & ClientAuthentication;
+}
+
+/** An OAuth client of this authorization server: an agent, as it is known here. */
+export type Client = RegisteredClient & ClientAuthentication;
 
 /** What authentication of a client needs. */
 export interface ClientPorts {

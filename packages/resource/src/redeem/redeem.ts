@@ -25,31 +25,40 @@ import { faultOf } from "../fault.ts";
 import type { LivenessInput, Narrowed, NarrowInput } from "../options.ts";
 import type { Facts } from "../record.ts";
 import { replayKey } from "../replay.ts";
-import { type Client, type ClientPorts, identifyClient } from "./client.ts";
+import { type ClientPorts, identifyClient, type RegisteredClient } from "./client.ts";
 import type { FindTrust, Trust, TrustedIssuer } from "./customers.ts";
 import { type Offer, offerOf, type Resources } from "./offer.ts";
 import { bindingOf, type ProofPorts, proofOf } from "./proof.ts";
 import { type Account, type AccountPorts, resolveAccount } from "./subject.ts";
 
-/** Everything that a redemption needs from its surroundings. Any port may reject: then nothing is issued. */
-export interface Receiver<A extends Account = Account> extends ClientPorts, ProofPorts {
+/** What the checks of an ID-JAG need from their surroundings. Any port may reject: then nothing is granted. */
+export interface GrantPorts<A extends Account = Account> {
+  readonly issuer: string;
   readonly resources: Resources;
   readonly requireResource: boolean;
-  /** Seconds that an access token lives. */
-  readonly lifetime: number;
   readonly findTrust: FindTrust;
   keysOf(issuer: TrustedIssuer): KeySource;
   isAlive(grant: LivenessInput): Promise<boolean>;
   readonly accounts: AccountPorts<A>;
   narrow(input: NarrowInput<A>): Promise<Narrowed>;
-  issue(claims: AccessTokenClaims): Promise<string>;
+  consume(key: string, expiresAt: number): Promise<"first" | "again">;
   /** Seconds since the epoch. */
   now(): number;
 }
 
+/** Everything that a redemption needs from its surroundings. Any port may reject: then nothing is issued. */
+export interface Receiver<A extends Account = Account> extends GrantPorts<A>, ClientPorts, ProofPorts {
+  /** Seconds that an access token lives. */
+  readonly lifetime: number;
+  issue(claims: AccessTokenClaims): Promise<string>;
+}
+
+/** A client that has authenticated by `method`; `none` is a public one, which proves nothing but a key. */
+export type RedeemingClient = RegisteredClient & { readonly method: string };
+
 /** What is granted, before an access token is made of it. */
 export interface Grant<A extends Account = Account> {
-  readonly client: Client;
+  readonly client: RegisteredClient;
   readonly customer: string;
   readonly account: A;
   readonly resource: string;
@@ -136,9 +145,9 @@ async function steps<A extends Account>(
  */
 export async function grantFor<A extends Account>(
   redemption: JwtBearerRequest,
-  client: Client,
+  client: RedeemingClient,
   proven: Confirmation | undefined,
-  receiver: Receiver<A>,
+  receiver: GrantPorts<A>,
   facts: Facts,
 ): Promise<Result<Grant<A>>> {
   const now = receiver.now();
@@ -237,8 +246,8 @@ async function parse(request: Request): Promise<Result<{ form: Form; redemption:
 async function verify(
   decoded: DecodedIdJag,
   { issuer }: Trust,
-  client: Client,
-  receiver: Pick<Receiver, "issuer" | "keysOf">,
+  client: RegisteredClient,
+  receiver: Pick<GrantPorts, "issuer" | "keysOf">,
   now: number,
   facts: Facts,
 ): Promise<Result<IdJagClaims>> {
@@ -266,7 +275,7 @@ const SIGNATURE_REASONS: ReadonlySet<Refusal["reason"]> = new Set<Refusal["reaso
 ]);
 
 /** What a verified ID-JAG must still fit: customer, client within it, and what this server understands. */
-function checkFit(claims: IdJagClaims, { customer }: Trust, client: Client): Result<true> {
+function checkFit(claims: IdJagClaims, { customer }: Trust, client: RedeemingClient): Result<true> {
   // ID-JAG draft §6: within the customer that (iss, tenant) selected, never to select one.
   if (claims.aud_tenant !== undefined && claims.aud_tenant !== customer.audTenant) return refuse("id-jag-tenant");
   if (client.customers && !client.customers.includes(customer.id)) return refuse("id-jag-client", "another customer's");
@@ -277,10 +286,10 @@ function checkFit(claims: IdJagClaims, { customer }: Trust, client: Client): Res
 
 async function narrowOffer<A extends Account>(
   { resource, scope, authorizationDetails }: Offer,
-  client: Client,
+  client: RegisteredClient,
   trust: Trust,
   account: A,
-  receiver: Pick<Receiver<A>, "narrow">,
+  receiver: Pick<GrantPorts<A>, "narrow">,
 ): Promise<Result<Pick<Grant, "scope" | "authorizationDetails">>> {
   const input = { client, customer: trust.customer.id, account, resource, scope, authorizationDetails };
   const allowed = await receiver.narrow(input);
@@ -293,7 +302,11 @@ async function narrowOffer<A extends Account>(
   return left > 0 || offered === 0 ? ok(granted) : refuse("nothing-granted", "by local policy");
 }
 
-async function consume(claims: IdJagClaims, issuer: TrustedIssuer, receiver: ClientPorts): Promise<Result<true>> {
+async function consume(
+  claims: IdJagClaims,
+  issuer: TrustedIssuer,
+  receiver: Pick<GrantPorts, "consume">,
+): Promise<Result<true>> {
   if (issuer.replay === "resubmit") return ok(true);
   const key = await replayKey("id-jag", claims.iss, claims.tenant, claims.jti);
   const used = await receiver.consume(key, claims.exp + (issuer.skew ?? ISSUER_DEFAULTS.skew));

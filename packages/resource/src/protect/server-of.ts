@@ -1,0 +1,47 @@
+import { CredenceError } from "@credence/protocol";
+import { type Router, resourceMetadataUrl } from "../endpoints/router.ts";
+import type { Resources } from "../redeem/offer.ts";
+import type { Revocation } from "../revocation.ts";
+import type { ProtectOptions, ResourceServer } from "../server.ts";
+import type { TokenChecker } from "./check.ts";
+import { authorize, type Guard, protect } from "./protect.ts";
+
+/** What an authorization server has, whoever issues its tokens. */
+export interface ServerParts {
+  readonly issuer: string;
+  readonly resources: Resources;
+  readonly route: Router;
+  readonly check: TokenChecker;
+  revoke(what: Revocation): Promise<void>;
+}
+
+/** Puts the checks of resources together with what answers, and what revokes. */
+export function serverOf({ issuer, resources: definitions, route, check, revoke }: ServerParts): ResourceServer {
+  const resources = [...definitions.keys()];
+  const chosen = (resource: string | undefined): string => {
+    const [only] = resources;
+    const one = resource ?? (resources.length === 1 ? only : undefined);
+    if (one !== undefined && definitions.has(one)) return one;
+    throw new CredenceError("Name one of the server's resources", { code: "configuration" });
+  };
+  const guard = ({ resource, scopes = [], maxAge, acrValues }: ProtectOptions): Guard => {
+    const one = chosen(resource);
+    return {
+      metadataUrl: resourceMetadataUrl(one),
+      scopes,
+      requireBound: definitions.get(one)?.requireBound ?? false,
+      check: (presented) => check(presented, { resource: one, scopes, maxAge, acrValues }),
+    };
+  };
+  return {
+    issuer,
+    resources,
+    fetch: async (request, context) => (await route(request, context)) ?? new Response(null, { status: 404 }),
+    tryFetch: route,
+    protect: (wanted, handler) => protect(guard(wanted), handler),
+    authorize: (request, wanted = {}, context = {}) => authorize(request, guard(wanted), context),
+    check: (token, wanted = {}, presented = {}) => guard(wanted).check({ ...presented, token }),
+    revoke,
+    resourceMetadataUrl: (resource) => resourceMetadataUrl(chosen(resource)),
+  };
+}

@@ -1,0 +1,43 @@
+import { guardedFetch } from "@credence/protocol/fetch";
+import { systemTime } from "../clock.ts";
+import { port } from "../fault.ts";
+import { issuerKeys } from "../issuer-keys/issuer-keys.ts";
+import type { GrantOptions, Narrowed } from "../options.ts";
+import { isUnrevoked } from "../revocation.ts";
+import type { ResourceStore } from "../store.ts";
+import { trustFinder } from "./customers.ts";
+import type { GrantPorts } from "./redeem.ts";
+import type { Account } from "./subject.ts";
+
+/** Binds the checks of ID-JAGs to an app's options and store: what fails says which of them it was. */
+export function grantPorts<A extends Account>(options: GrantOptions<A>, store: ResourceStore): GrantPorts<A> {
+  const { issuer, now: clock = systemTime, narrow, isAlive = () => true } = options;
+  // Times in tokens are whole seconds, whatever clock is given.
+  const now = (): number => Math.floor(clock());
+  const fetch = guardedFetch({
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    allowLoopback: options.development ?? false,
+  });
+  return {
+    issuer,
+    resources: new Map(Object.entries(options.resources)),
+    requireResource: options.requireResource ?? true,
+    findTrust: port("internal-fault", "customers", trustFinder(options.customers)),
+    keysOf: issuerKeys(fetch, now),
+    consume: port("store-unavailable", "store.consume", (key, expiresAt) => store.consume(key, expiresAt)),
+    isAlive: async (grant) =>
+      (await port("store-unavailable", "store.epochs", () => isUnrevoked(grant, store))()) &&
+      (await port("internal-fault", "isAlive", async () => (await isAlive(grant)) === true)()),
+    accounts: options,
+    narrow: port("internal-fault", "narrow", async (input) => {
+      const left = narrow ? await narrow(input) : input.scope;
+      return isScopes(left) ? { scope: left } : left;
+    }),
+    now,
+  };
+}
+
+function isScopes(left: readonly string[] | Narrowed): left is readonly string[] {
+  return Array.isArray(left);
+}
