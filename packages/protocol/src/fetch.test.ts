@@ -1,6 +1,9 @@
 import { createServer, get, globalAgent, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { setDefaultCACertificates } from "node:tls";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { type TestCertificate, testCa } from "../../../test/certificates.testing.ts";
 import { addressKind, checkUrl, guardedFetch, isLoopbackHost } from "./fetch.ts";
 import { nodeFetch } from "./node.ts";
 
@@ -194,6 +197,44 @@ describe("nodeFetch", () => {
     expect(await reasonOf(fetch(await serve((_, r) => r.writeHead(301, { location: "/" }).end())))).toBe("redirect");
     expect(await reasonOf(fetch(await serve((_, r) => r.end("x".repeat(11)))))).toBe("too-large");
   });
+});
+
+describe("a server's certificate", () => {
+  const known = testCa("A CA that is trusted");
+  const unknown = testCa("A CA that is not");
+  afterAll(() => {
+    known[Symbol.dispose]();
+    unknown[Symbol.dispose]();
+  });
+
+  async function serveTls({ certificate: cert, key }: TestCertificate): Promise<string> {
+    const server = createTlsServer({ cert, key }, (_, response) => response.end("reached"));
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return `https://localhost:${(server.address() as AddressInfo).port}`;
+  }
+
+  // The platform's own fetch, and the one for Node that checks addresses.
+  for (const [name, fetch] of [
+    ["fetch", globalThis.fetch],
+    ["nodeFetch", nodeFetch({ allowLoopback: true })],
+  ] as const) {
+    test(`is validated by ${name}, under the guard: by a trusted CA, in time, for the name that was asked`, async () => {
+      setDefaultCACertificates([known.certificate]);
+      const guarded = guardedFetch({ fetch, allowLoopback: true });
+      const outcome = (url: string) =>
+        guarded(url).then(
+          ({ text }) => text,
+          (error: { code?: string }) => error.code,
+        );
+      const good = await serveTls(known.issue("good", "server"));
+      expect(await outcome(good)).toBe("reached");
+      expect(await outcome(good.replace("localhost", "127.0.0.2"))).toBe("network");
+      expect(await outcome(await serveTls(unknown.issue("foreign", "server")))).toBe("network");
+      expect(await outcome(await serveTls(known.issue("late", "server", -1)))).toBe("network");
+      expect(await outcome(await serveTls(known.issue("client", "client")))).toBe("network");
+    });
+  }
 });
 
 test.each([

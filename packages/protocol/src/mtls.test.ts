@@ -11,6 +11,11 @@ describe("a certificate", () => {
     expect(await certificateConfirmation(certificate)).toEqual({ ok: true, value: { "x5t#S256": print } });
   });
 
+  test("may be so small that its length takes one byte", async () => {
+    const small = new Uint8Array([0x30, 0x81, ...Array.from({ length: 200 }, (_, i) => i)]);
+    expect(await certificateConfirmation(small)).toMatchObject({ ok: true });
+  });
+
   test.each([
     ["empty", new Uint8Array()],
     ["no DER", new Uint8Array(300)],

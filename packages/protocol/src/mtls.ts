@@ -16,11 +16,12 @@ export const MAX_CERTIFICATE_LENGTH = 16_384;
  * @see RFC 8705 §3.1
  */
 export async function certificateConfirmation(certificate: Uint8Array): Promise<Result<Confirmation>> {
-  // An ASN.1 SEQUENCE with a long length: every certificate begins so.
+  // An ASN.1 SEQUENCE whose length takes one byte (the smallest ones) or two: every certificate begins so.
   if (certificate.byteLength < 64 || certificate.byteLength > MAX_CERTIFICATE_LENGTH) {
     return refuse("certificate-malformed", "length");
   }
-  if (certificate[0] !== 0x30 || certificate[1] !== 0x82) return refuse("certificate-malformed", "not DER");
+  if (certificate[0] !== 0x30 || (certificate[1] !== 0x81 && certificate[1] !== 0x82))
+    return refuse("certificate-malformed", "not DER");
   const digest = await crypto.subtle.digest("SHA-256", Uint8Array.from(certificate));
   return ok({ "x5t#S256": encodeBase64url(new Uint8Array(digest)) });
 }

@@ -58,6 +58,14 @@ describe("the deployment", () => {
     expect(config(parseConfig({}, env)).trustedProxies).toEqual(networks);
   });
 
+  it("ends TLS where it has a certificate: the issuer is https then", () => {
+    const env = { CREDENCE_TLS_CERTIFICATE: "/c.pem", CREDENCE_TLS_KEY: "/k.pem", CREDENCE_TLS_CLIENT_CA: "/ca.pem" };
+    expect(config(parseConfig({}, env))).toMatchObject({
+      issuer: "https://127.0.0.1:8787",
+      tls: { certificate: "/c.pem", key: "/k.pem", clientCa: "/ca.pem" },
+    });
+  });
+
   it("warns of listening beyond this machine for an issuer on it", () => {
     const warnings = (flags: Flags) => {
       const result = parseConfig(flags, {});
@@ -89,6 +97,24 @@ const cases: readonly Case[] = [
   ["the key in place of the data directory", { data: "/d", keyFile: "/d" }, {}, "", "--key-file", /apart/],
   ["a lifetime without a unit", {}, { CREDENCE_ID_JAG_LIFETIME: "300" }, "", "CREDENCE_ID_JAG_LIFETIME", /duration/],
   ["an ID-JAG that lives for days", {}, { CREDENCE_ID_JAG_LIFETIME: "2d" }, "", "CREDENCE_ID_JAG_LIFETIME", /bounds/],
+  ["a certificate without its key", {}, { CREDENCE_TLS_CERTIFICATE: "/c" }, "", "CREDENCE_TLS_CERTIFICATE", /tls_key/],
+  ["a key without its certificate", {}, { CREDENCE_TLS_KEY: "/k" }, "", "CREDENCE_TLS_KEY", /tls_certificate/],
+  [
+    "a CA for clients where TLS ends elsewhere",
+    {},
+    { CREDENCE_TLS_CLIENT_CA: "/ca" },
+    "",
+    "CREDENCE_TLS_CLIENT_CA",
+    /client_cert_header/,
+  ],
+  [
+    "a plain issuer beside a certificate",
+    { config: "c" },
+    {},
+    "tls_certificate: /c\ntls_key: /k\nissuer: http://127.0.0.1:8787\n",
+    "c:3:1",
+    /HTTPS/,
+  ],
   ["a log level that is none", { logLevel: "loud" }, {}, "", "--log-level", /debug, info/],
   [
     "a setting nearly right",

@@ -1,6 +1,9 @@
+import { chmodSync } from "node:fs";
 import { connect } from "node:net";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { testCa, tlsFetch } from "../../../../test/certificates.testing.ts";
 import { type Listener, listen } from "./listener.ts";
+import { readTlsFiles } from "./tls-files.ts";
 
 const local = { host: "127.0.0.1", port: 0 };
 
@@ -62,5 +65,39 @@ describe("a listener", () => {
     const answer = await fetch(listener.url, { headers: { "x-large": "x".repeat(20_000) } });
     expect(answer.status).toBe(431);
     await listener.close();
+  });
+});
+
+describe("a listener that ends TLS", () => {
+  const ca = testCa("A CA");
+  const { files } = ca.issue("server", "server");
+  const other = ca.issue("another server", "server").files;
+  afterAll(() => ca[Symbol.dispose]());
+
+  it("speaks HTTPS with its certificate, and nothing else", async () => {
+    const tls = readTlsFiles(files);
+    const listener = await listen({ ...local, tls, handler: (_req, res) => res.end("here") });
+    expect(listener.url).toBe(`https://127.0.0.1:${listener.port}`);
+    expect(await (await tlsFetch(ca)(listener.url)).text()).toBe("here");
+    await expect(fetch(listener.url.replace("https:", "http:"))).rejects.toThrow();
+    await listener.close();
+  });
+
+  it.each<[string, () => Parameters<typeof readTlsFiles>[0], string]>([
+    ["a file that is not there", () => ({ ...files, certificate: "/nonexistent/c.pem" }), "tls-unreadable"],
+    ["another certificate's key", () => ({ ...files, key: other.key }), "tls-unusable"],
+    ["a certificate that is none", () => ({ ...files, certificate: files.key }), "tls-unusable"],
+    ["a CA that is none", () => ({ ...files, clientCa: files.key }), "tls-unusable"],
+  ])("does not start with %s", async (_, paths, reason) => {
+    const start = async () => listen({ ...local, tls: readTlsFiles(paths()), handler: () => undefined });
+    await expect(start()).rejects.toMatchObject({ code: "configuration", reason });
+  });
+
+  it("does not start with a key that anybody on the machine may open", () => {
+    const { files: open } = ca.issue("open", "server");
+    chmodSync(open.key, 0o644);
+    expect(() => readTlsFiles(open)).toThrow(/chmod o=/);
+    chmodSync(open.key, 0o640);
+    expect(readTlsFiles(open)).toHaveProperty("key");
   });
 });

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -69,9 +70,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
 /** @see RFC 8705 §3: the handshake proves that the client has its certificate's key. */
 function tlsServer({ certificate, key, clientCa }: TlsOptions, { handler }: ListenOptions): Server {
-  const mutual = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
   const { headersTimeout: handshakeTimeout } = LIMITS;
   try {
+    const mutual =
+      clientCa === undefined ? {} : { ca: certificatesIn(clientCa), requestCert: true, rejectUnauthorized: false };
     return createTlsServer({ ...LIMITS, handshakeTimeout, cert: certificate, key, ...mutual }, handler);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -81,6 +83,13 @@ function tlsServer({ certificate, key, clientCa }: TlsOptions, { handler }: List
       cause,
     });
   }
+}
+
+/** A CA that can not be read would be passed over, and no client's certificate would ever count. */
+function certificatesIn(bundle: string): string[] {
+  const found = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (found.length === 0) throw new TypeError("the CA for clients holds no certificate");
+  return found.map((one) => new X509Certificate(one).toString());
 }
 
 function bind(server: Server, { host, port }: ListenOptions): Promise<number> {
