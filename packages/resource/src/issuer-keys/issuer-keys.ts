@@ -109,7 +109,8 @@ function refresh(state: Kept, load: () => Promise<KeySource>, now: () => number)
 async function fetchKeys(issuer: TrustedIssuer, fetch: GuardedFetch): Promise<KeySource> {
   const uri = issuer.jwksUri ?? (await discoverJwksUri(issuer.issuer, fetch));
   const answer = await fetch(uri, { headers: { accept: "application/jwk-set+json, application/json" } });
-  if (answer.status !== 200) throw invalid("The issuer's keys were not answered with 200", "jwks-status");
+  if (answer.status !== 200)
+    throw invalid("The issuer's keys were not answered with 200", "jwks-status", answer.status);
   const jwks = parseJwks(answer.json());
   if (jwks === undefined) throw invalid("The issuer's keys are not a JWK set", "jwks-malformed");
   return jwksKeys(jwks);
@@ -127,6 +128,6 @@ async function discoverJwksUri(issuer: string, fetch: GuardedFetch): Promise<str
   throw invalid("The issuer's metadata was not found", "metadata-missing");
 }
 
-function invalid(message: string, reason: string): CredenceError {
-  return new CredenceError(message, { code: "response_invalid", reason });
+function invalid(message: string, reason: string, status?: number): CredenceError {
+  return new CredenceError(message, { code: "response_invalid", reason, ...(status === undefined ? {} : { status }) });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ACR_VALUES, acrOf, acrSatisfies, amrOf } from "./acr.ts";
+import { ACR_VALUES, acrOf, acrSatisfies, amrOf, methodsOf } from "./acr.ts";
 
 describe("a sign-in", () => {
   it.each<[string, Parameters<typeof acrOf>[0], string | undefined, string[]]>([
@@ -12,6 +12,7 @@ describe("a sign-in", () => {
     ["by nothing", [], undefined, []],
   ])("%s has its acr and amr", (_, methods, acr, amr) => {
     expect([acrOf(methods), amrOf(methods)]).toEqual([acr, amr]);
+    expect(methodsOf(amrOf(methods))).toEqual(methods);
   });
 
   it("satisfies what is as strong or weaker, and nothing stronger", () => {

@@ -51,6 +51,12 @@ export function amrOf(methods: readonly AuthenticationMethod[]): readonly string
   return [...amr];
 }
 
+/** Which methods a sign-in used, by its `amr` as {@link amrOf} makes it. */
+export function methodsOf(amr: readonly string[]): readonly AuthenticationMethod[] {
+  const methods = ["password", "totp", "passkey", "device-bound-passkey"] as const;
+  return methods.filter((method) => AMR[method].every((value) => amr.includes(value)));
+}
+
 // A passkey is something that one has and, user verification being required, something that one knows or is.
 const AMR: Readonly<Record<AuthenticationMethod, readonly string[]>> = {
   password: ["pwd"],

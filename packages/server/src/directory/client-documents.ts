@@ -225,6 +225,8 @@ function fault(what: string, cause: unknown): CredenceError {
 
 function lifetimeOf(cacheControl: string | null): number {
   const { fresh, least, most } = DOCUMENT_LIMITS;
+  // RFC 9111 §5.2.2: within our own bounds, which the draft's §5.2 allows.
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/i.test(cacheControl ?? "")) return least;
   const said = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(cacheControl ?? "")?.[1];
   return said === undefined ? fresh : Math.min(most, Math.max(least, Number(said)));
 }
