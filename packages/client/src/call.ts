@@ -1,7 +1,7 @@
 import { CredenceError } from "@credence/protocol";
 import { checkUrl } from "@credence/protocol/fetch";
 import { AgentError, placed, placeError, type Where } from "./errors.ts";
-import type { IdJagRequest } from "./exchange.ts";
+import { type IdJagRequest, scopeTokens } from "./exchange.ts";
 import { untilAborted } from "./flight.ts";
 import type { AgentContext } from "./options.ts";
 import type { AccessToken } from "./redeem.ts";
@@ -34,8 +34,9 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
       const challenge = response.status === 401 || response.status === 403 ? readChallenge(response) : undefined;
       if (challenge === undefined) return response;
       if (response.status === 401) {
-        if (renewed) throw await refused(call, response, "invalid_token", challenge);
         announce(context, call, 401, challenge);
+        if (challenge.error === STEP_UP) throw await stepUp(call, response, challenge);
+        if (renewed) throw await refused(call, response, "invalid_token", challenge);
         const wanted = await wantedRoute(routes, call, challenge, route);
         if (wanted === undefined) return response;
         // A scope that was found too narrow for this call stays so, whatever the challenge names by rote.
@@ -44,11 +45,12 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
         renewed = true;
       } else {
         if (challenge.error !== "insufficient_scope" || token === undefined || route === undefined) return response;
-        if (widened || !challenge.scope || challenge.scope === route.scope) {
+        const scope = union(token.scope, challenge.scope);
+        if (widened || !challenge.scope || scope === union(token.scope, route.scope)) {
           throw await refused(call, response, "insufficient_scope", challenge);
         }
         announce(context, call, 403, challenge);
-        route = { ...route, scope: challenge.scope };
+        route = { ...route, scope };
         token = await untilAborted(tokens.token(route), call.signal);
         widened = true;
         // The wider token may be one that was kept: it has its own right to be replaced once.
@@ -58,6 +60,11 @@ export function createFetch(context: AgentContext, routes: Routes, tokens: Token
       if (!call.repeatable) throw notRepeatable(call);
     }
   };
+}
+
+/** What was granted and what is wanted beside it: the wider token does for the calls before too. @see MCP authorization */
+function union(granted: string | undefined, wanted: string | undefined): string {
+  return [...new Set([...scopeTokens(granted), ...scopeTokens(wanted)])].join(" ");
 }
 
 /** A resource that wants a nonce gets the call again, once, with a proof that has it. @see RFC 9449 §9 */
@@ -197,6 +204,24 @@ async function refused(
   });
 }
 
+/** The error of a resource that wants the person to sign in again, or in a stronger way. @see RFC 9470 §3 */
+const STEP_UP = "insufficient_user_authentication";
+
+async function stepUp({ where }: Pick<Call, "where">, response: Response, challenge: BearerChallenge) {
+  await discard(response);
+  const { maxAge, acrValues } = challenge;
+  return new AgentError(
+    `The call was refused: ${where.party} wants a fresher or stronger sign-in. Let the person sign in again, with this error's maxAge and acrValues.`,
+    {
+      ...where,
+      code: STEP_UP,
+      status: response.status,
+      ...(maxAge === undefined ? {} : { maxAge }),
+      ...(acrValues === undefined ? {} : { acrValues }),
+    },
+  );
+}
+
 function notRepeatable(call: Call): AgentError {
   return new AgentError(
     `${call.where.party} wanted another token, and the call's body is a stream, which can not be sent twice. The token is here now: make the call again.`,
@@ -236,6 +261,7 @@ export async function tokenForChallenge(
     }
     const status = response.status === 403 ? 403 : 401;
     context.watch({ type: "challenge", url, status, scope: challenge.scope, metadataUrl: challenge.metadataUrl });
+    if (challenge.error === STEP_UP) throw await stepUp({ where: { ...where, leg: "call" } }, response, challenge);
     const route = await routes.discover(url, challenge);
     return { ...(await tokens.token(route, refusedToken)), route };
   });

@@ -19,8 +19,9 @@ export interface Discovery {
   /**
    * Metadata of the resource that serves a URL.
    * @param metadataUrl - Where a challenge says that it stands; otherwise the well-known places are tried.
+   * @param anew - Whether a document that was kept does not do.
    */
-  resource(url: string, metadataUrl?: string): Promise<ProtectedResourceMetadata>;
+  resource(url: string, metadataUrl?: string, anew?: boolean): Promise<ProtectedResourceMetadata>;
 }
 
 /** Seconds for which a document is believed; documents that are kept at the most. */
@@ -66,11 +67,12 @@ export function createDiscovery(fetch: GuardedFetch, now: () => number): Discove
   return {
     authorizationServer: (issuer) => server(issuer, "oauth"),
     identityProvider: (issuer) => server(issuer, "oidc"),
-    async resource(url, metadataUrl) {
+    async resource(url, metadataUrl, anew = false) {
       const where: Where = { leg: "discovery", party: new URL(url).origin };
       return placed(where, async () => {
         const urls = metadataUrl === undefined ? protectedResourceMetadataUrls(url) : [metadataUrl];
         const key = `resource ${urls[0]}`;
+        if (anew) documents.delete(key);
         const value = await first(key, urls, where, "which authorization server it trusts");
         return read(key, () => parseProtectedResourceMetadata(value, url));
       });

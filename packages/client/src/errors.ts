@@ -12,6 +12,8 @@ export type Leg =
   | "exchange"
   /** At the app's authorization server: ID-JAG for access token. */
   | "redemption"
+  /** At the app's authorization server without an ID-JAG: its own code flow, where the agent has one. */
+  | "code-flow"
   /** At the resource itself. */
   | "call";
 
@@ -70,6 +72,7 @@ const LEG_NAMES: Readonly<Record<Leg, string>> = {
   discovery: "discovery",
   exchange: "the token exchange",
   redemption: "the redemption of the ID-JAG",
+  "code-flow": "the app's own code flow",
   call: "the call",
 };
 

@@ -24,6 +24,13 @@ export type AgentEvent =
       readonly claims: IdJagClaims;
     }
   | {
+      /** The person is asked at the app's own authorization server, where ID-JAGs are not supported. */
+      readonly type: "code-flow";
+      readonly issuer: string;
+      readonly resource: string;
+      readonly scope: string | undefined;
+    }
+  | {
       /** The app's authorization server gave an access token. */
       readonly type: "access-token";
       readonly issuer: string;

@@ -101,10 +101,17 @@ function checkIssuesIdJags(metadata: AuthorizationServerMetadata, where: Where):
  * @throws AgentError `not_supported` where binding is required and one of them does not.
  */
 export async function bindsTo(context: AgentContext, server: AuthorizationServerMetadata): Promise<boolean> {
-  const { prover } = context;
+  if (context.prover === undefined) return false;
+  return bindsAt(context, [await context.discovery.identityProvider(context.idp.issuer), server]);
+}
+
+/** As {@link bindsTo}, of servers whose metadata is at hand. */
+export function bindsAt(
+  { prover }: Pick<AgentContext, "prover">,
+  servers: readonly AuthorizationServerMetadata[],
+): boolean {
   if (prover === undefined) return false;
-  const idp = await context.discovery.identityProvider(context.idp.issuer);
-  const without = [idp, server].find((metadata) => !takesProofs(metadata));
+  const without = servers.find((metadata) => !takesProofs(metadata));
   if (without === undefined) return true;
   if (!prover.required) return false;
   throw new AgentError(`${without.issuer} takes no DPoP proofs, and this agent is set to use nothing unbound.`, {

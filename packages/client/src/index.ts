@@ -7,12 +7,13 @@ export { generateSigningKey, importSigner, type PrivateJwk, type PublicJwk, type
 export type { Retry } from "@credence/protocol/reasons";
 export { type Agent, createAgent, type StartedSignIn, type StartSignInOptions } from "./agent.ts";
 export type { SessionFetch } from "./call.ts";
-export type { DpopOptions } from "./dpop.ts";
+export type { CodeFlow } from "./code-flow.ts";
+export type { DpopOptions, Prover } from "./dpop.ts";
 export { AgentError, type AgentErrorOptions, type Leg } from "./errors.ts";
 export type { AgentEvent } from "./events.ts";
 export type { IdJag, IdJagRequest } from "./exchange.ts";
 export type { SaveSignIn, SessionOptions } from "./identity.ts";
-export type { AgentOptions, AppCredential, AppLookup } from "./options.ts";
+export type { AgentOptions, AppCredential, AppLookup, Fallback } from "./options.ts";
 export type { AccessToken } from "./redeem.ts";
 export type { Session, TokenRequest } from "./session.ts";
 export type { SignIn, SignInChecks, SignInOptions } from "./sign-in.ts";

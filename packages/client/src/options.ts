@@ -1,6 +1,7 @@
 import { CredenceError } from "@credence/protocol";
 import type { ClientIdentity } from "@credence/protocol/client-auth";
 import { checkUrl, type GuardedFetch, guardedFetch } from "@credence/protocol/fetch";
+import { type AppFlow, type CodeFlow, createRegistrations } from "./code-flow.ts";
 import { createDiscovery, type Discovery } from "./discovery.ts";
 import { createProver, type DpopOptions, type Prover } from "./dpop.ts";
 import { AgentError } from "./errors.ts";
@@ -39,11 +40,11 @@ export interface AgentOptions {
   /** What is exchanged for ID-JAGs: the ID token (default), or the IdP's own refresh token where there is one. */
   readonly subject?: "id_token" | "refresh_token";
   /**
-   * Another way to a token of an app that has nothing to do with ID-JAGs: the app's own code flow. Asked only when the IdP
-   * or the app says that it does not support them; never after a denial, which is final.
-   * @returns the token, or `undefined` to fail with the error.
+   * Another way to a token of an app that has nothing to do with ID-JAGs: its own code flow as it is described here, or
+   * whatever a function does. Asked only when the IdP or the app says that it does not support them, or the app does not
+   * know the agent; never after a denial, which is final.
    */
-  readonly fallback?: (error: AgentError, request: IdJagRequest) => Promise<AccessToken | undefined>;
+  readonly fallback?: CodeFlow | Fallback;
   /** Development only: allows `http:` and this machine's own addresses. False by default. */
   readonly development?: boolean;
   /**
@@ -60,6 +61,12 @@ export interface AgentOptions {
   /** Told of every step on the way, for logs and tests; no event holds a token. What it throws is ignored. */
   readonly watch?: (event: AgentEvent) => void;
 }
+
+/**
+ * Gets a token without an ID-JAG.
+ * @returns the token, or `undefined` to fail with the error.
+ */
+export type Fallback = (error: AgentError, request: IdJagRequest) => Promise<AccessToken | undefined>;
 
 /** What a look-up of credentials gives: `undefined` when the agent has none there. */
 export type AppLookup = ClientIdentity | undefined | Promise<ClientIdentity | undefined>;
@@ -81,7 +88,9 @@ export interface AgentContext {
   readonly prover: Prover | undefined;
   readonly certificateThumbprint: string | undefined;
   readonly subject: "id_token" | "refresh_token";
-  readonly fallback: AgentOptions["fallback"];
+  readonly fallback: Fallback | undefined;
+  /** How people are asked at apps without ID-JAGs, and where the agent has registered itself for it. */
+  readonly codeFlow: AppFlow | undefined;
 }
 
 /**
@@ -95,6 +104,8 @@ export function readOptions(options: AgentOptions): AgentContext {
   checkIssuer(options.idp.issuer, development, "idp.issuer");
   checkIdentity(options.idp.client, "idp.client");
   const guarded = guardedFetch({ fetch, allowLoopback: development, timeout });
+  const { fallback } = options;
+  const flow = typeof fallback === "object" ? fallback : undefined;
   return {
     idp: options.idp,
     clientAt: lookUp(options.apps, development),
@@ -108,7 +119,8 @@ export function readOptions(options: AgentOptions): AgentContext {
     prover: options.dpop && createProver(options.dpop, now),
     certificateThumbprint: options.certificateThumbprint,
     subject: options.subject ?? "id_token",
-    fallback: options.fallback,
+    fallback: typeof fallback === "function" ? fallback : undefined,
+    codeFlow: flow && { flow, registrations: createRegistrations(guarded, flow) },
   };
 }
 

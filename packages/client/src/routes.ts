@@ -11,8 +11,8 @@ export interface Routes {
   known(url: string): IdJagRequest | undefined;
   /**
    * Finds out what a URL needs.
-   * @param challenge - The resource's own words, when it was called. Without them the well-known places are tried, then
-   * a GET without a token, for the challenge that it gets.
+   * @param challenge - The resource's own words, when it was called: what was known of it is then read anew. Without them
+   * the well-known places are tried, then a GET without a token, for the challenge that it gets.
    * @throws AgentError with leg `discovery`.
    * @see RFC 9728 §5
    */
@@ -24,6 +24,9 @@ export interface BearerChallenge {
   readonly error: string | undefined;
   readonly scope: string | undefined;
   readonly metadataUrl: string | undefined;
+  /** What a step-up must bring. @see RFC 9470 §3 */
+  readonly maxAge: number | undefined;
+  readonly acrValues: string | undefined;
 }
 
 /**
@@ -34,13 +37,27 @@ export interface BearerChallenge {
  */
 export function readChallenge(response: Pick<Response, "headers">): BearerChallenge | undefined {
   const header = response.headers.get("www-authenticate");
-  if (header === null) return { error: undefined, scope: undefined, metadataUrl: undefined };
+  if (header === null) return NO_CHALLENGE;
   const tokens = parseChallenges(header).filter(({ scheme }) => scheme === "bearer" || scheme === "dpop");
   const chosen: Challenge | undefined = tokens.find(({ parameters }) => parameters.resource_metadata) ?? tokens[0];
   if (chosen === undefined) return undefined;
-  const { error, scope, resource_metadata: metadataUrl } = chosen.parameters;
-  return { error, scope: scope && parseScope(scope).ok ? scope : undefined, metadataUrl };
+  const { error, scope, resource_metadata: metadataUrl, max_age: maxAge, acr_values: acrValues } = chosen.parameters;
+  return {
+    error,
+    scope: scope && parseScope(scope).ok ? scope : undefined,
+    metadataUrl,
+    maxAge: maxAge && /^\d{1,9}$/.test(maxAge) ? Number(maxAge) : undefined,
+    acrValues: acrValues?.slice(0, 1_000),
+  };
 }
+
+const NO_CHALLENGE: BearerChallenge = {
+  error: undefined,
+  scope: undefined,
+  metadataUrl: undefined,
+  maxAge: undefined,
+  acrValues: undefined,
+};
 
 interface Described {
   readonly metadata: ProtectedResourceMetadata;
@@ -55,10 +72,14 @@ export function createRoutes(context: AgentContext): Routes {
   const routes = new BoundedMap<IdJagRequest>(MAX_ROUTES);
 
   async function chooseServer(metadata: ProtectedResourceMetadata, where: Where): Promise<string> {
-    // A resource may name any server: only one that the agent has a credential for is ever spoken to.
+    // A resource may name any server: only one that the agent has a credential for is ever spoken to,
     for (const issuer of metadata.authorization_servers) {
       if (await context.clientAt(issuer)) return issuer;
     }
+    // unless the agent may introduce itself.
+    const { clientMetadataUrl, register } = context.codeFlow?.flow ?? {};
+    const [first] = metadata.authorization_servers;
+    if (first !== undefined && (clientMetadataUrl ?? register) !== undefined) return first;
     const named = metadata.authorization_servers.slice(0, 5).join(", ");
     throw new AgentError(
       `Discovery failed: ${where.party} trusts ${named}, and the agent has no credential there. Register it and add it to apps.`,
@@ -67,7 +88,8 @@ export function createRoutes(context: AgentContext): Routes {
   }
 
   async function describe(url: string, challenge: BearerChallenge | undefined): Promise<Described> {
-    if (challenge) return { metadata: await context.discovery.resource(url, challenge.metadataUrl), challenge };
+    // Whoever refuses a token may have moved to another authorization server since.
+    if (challenge) return { metadata: await context.discovery.resource(url, challenge.metadataUrl, true), challenge };
     try {
       return { metadata: await context.discovery.resource(url), challenge };
     } catch (cause) {

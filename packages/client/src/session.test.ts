@@ -177,7 +177,7 @@ describe("the scope", () => {
     const session = await world.session();
     await session.fetch(world.url);
     expect((await session.fetch(world.url, { method: "POST", body: "x" })).status).toBe(200);
-    expect([asked(), world.idp.counts.exchange]).toEqual(["ledger.write", 2]);
+    expect([asked(), world.idp.counts.exchange]).toEqual(["ledger.read ledger.write", 2]);
   });
 
   it("that the organization does not grant ends the call", async () => {
@@ -195,7 +195,7 @@ describe("the scope", () => {
     await session.fetch(world.url, { method: "POST", body: "x" });
     world.app.issued.clear();
     expect((await session.fetch(world.url, { method: "POST", body: "x" })).status).toBe(200);
-    expect(asked()).toBe("ledger.write");
+    expect(asked()).toBe("ledger.read ledger.write");
     expect(world.idp.counts.exchange).toBe(4);
   });
 

@@ -1,6 +1,7 @@
 import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import type { ClientIdentity } from "@credence/protocol/client-auth";
 import { createFetch, type SessionFetch, tokenForChallenge } from "./call.ts";
+import type { Prover } from "./dpop.ts";
 import { AgentError, placed } from "./errors.ts";
 import type { IdJag, IdJagRequest } from "./exchange.ts";
 import { untilAborted } from "./flight.ts";
@@ -67,6 +68,8 @@ export interface Session {
    * @see ID-JAG draft §4.3
    */
   idJag(request: IdJagRequest & { readonly bind?: boolean | undefined }): Promise<IdJag>;
+  /** Proves the agent's key, for libraries that send requests themselves; `undefined` for an agent without `dpop`. */
+  readonly dpop: Prover | undefined;
   /** The agent's credential at an authorization server, for libraries that redeem themselves; by exact issuer. */
   clientAt(issuer: string): Promise<ClientIdentity | undefined>;
   /**
@@ -123,6 +126,7 @@ export function createSession(context: AgentContext, signIn: SignIn, keeping?: S
       identity.assertAlive();
       return tokens.idJag(request);
     },
+    dpop: context.prover,
     clientAt: (issuer) => context.clientAt(issuer),
     signIn: () => identity.current(),
     async signOut(options) {

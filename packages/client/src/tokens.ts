@@ -1,6 +1,7 @@
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
+import { createAppTokens } from "./code-flow.ts";
 import { AgentError, type Where } from "./errors.ts";
-import { appClient, bindsTo, exchange, type IdJag, type IdJagRequest, scopeTokens } from "./exchange.ts";
+import { appClient, bindsAt, bindsTo, exchange, type IdJag, type IdJagRequest, scopeTokens } from "./exchange.ts";
 import { BoundedMap, SingleFlight } from "./flight.ts";
 import type { Identity } from "./identity.ts";
 import type { AgentContext } from "./options.ts";
@@ -18,8 +19,13 @@ export interface TokenSource {
   forget(): void;
 }
 
-/** What "not supported here" is, as the party itself says: a denial is none of these. */
-const UNSUPPORTED: ReadonlySet<string> = new Set(["id-jag-not-redeemed", "id-jag-not-issued", "dpop-not-supported"]);
+/** What "not supported here" is, as the party itself says or as nobody was asked yet: a denial is none of these. */
+const UNSUPPORTED: ReadonlySet<string> = new Set([
+  "id-jag-not-redeemed",
+  "id-jag-not-issued",
+  "dpop-not-supported",
+  "app-unknown",
+]);
 
 /** Access tokens kept at the most; seconds for which one is kept that does not say how long it lives. */
 const LIMITS = { tokens: 200, unstated: 300 };
@@ -34,6 +40,7 @@ interface Kept {
 export function createTokenSource(context: AgentContext, identity: Identity): TokenSource {
   const kept = new BoundedMap<Kept>(LIMITS.tokens);
   const flights = new SingleFlight<AccessToken>();
+  const appTokens = context.codeFlow && createAppTokens(context, context.codeFlow);
 
   async function obtain(request: IdJagRequest, key: string): Promise<AccessToken> {
     const token = await obtainByIdJag(request).catch((cause: unknown) => otherwise(cause, request));
@@ -55,7 +62,7 @@ export function createTokenSource(context: AgentContext, identity: Identity): To
   /** The app's own way, where ID-JAGs are not supported; never past a decision of the organization. */
   async function otherwise(cause: unknown, request: IdJagRequest): Promise<AccessToken> {
     if (cause instanceof AgentError && UNSUPPORTED.has(cause.reason ?? "")) {
-      const token = await context.fallback?.(cause, request);
+      const token = appTokens ? await appTokens.token(request) : await context.fallback?.(cause, request);
       if (token !== undefined) return token;
     }
     throw cause;
@@ -107,11 +114,16 @@ export function createTokenSource(context: AgentContext, identity: Identity): To
     async idJag(request) {
       await appClient(context, request.audience);
       // Whoever redeems it themselves says whether they prove the key there.
-      const idJag = await exchangeRenewing(request, request.bind ?? context.prover?.required ?? false);
+      const asked = request.bind ?? context.prover?.required ?? false;
+      const bind = asked && bindsAt(context, [await context.discovery.identityProvider(context.idp.issuer)]);
+      const idJag = await exchangeRenewing(request, bind);
       identity.assertAlive();
       return idJag;
     },
-    forget: () => kept.clear(),
+    forget() {
+      kept.clear();
+      appTokens?.forget();
+    },
   };
 }
 
