@@ -8,8 +8,10 @@ import {
   dpopNonces,
   generateDpopKey,
   importDpopKey,
+  type MarkProof,
   parseConfirmation,
   sameConfirmation,
+  verifyDpopProof,
 } from "./dpop.ts";
 import { generateSigningKey } from "./jws.ts";
 
@@ -21,17 +23,12 @@ beforeEach(() => {
   used = new Set();
 });
 
-const expected = (more: Partial<DpopExpectations> = {}): DpopExpectations => ({
-  method: "POST",
-  url: URL,
-  now: NOW,
-  async markUsed(mark) {
-    if (used.has(mark)) return "again";
-    used.add(mark);
-    return "first";
-  },
-  ...more,
-});
+const markUsed: MarkProof = async (mark) => {
+  if (used.has(mark)) return "again";
+  used.add(mark);
+  return "first";
+};
+const expected = (more: Partial<DpopExpectations> = {}) => ({ method: "POST", url: URL, now: NOW, markUsed, ...more });
 const outcome = async (proof: string, more: Partial<DpopExpectations> = {}) => {
   const checked = await checkDpopProof(proof, expected(more));
   return checked.ok ? checked.value : checked.refusal.reason;
@@ -50,6 +47,13 @@ async function foreign(
 }
 
 describe("a DPoP proof", () => {
+  test("that is only verified leaves no mark, and counts once afterwards", async () => {
+    const proof = await createDpopProof(key, { method: "POST", url: URL, now: NOW });
+    expect(await verifyDpopProof(proof, expected())).toMatchObject({ ok: true, value: { jkt: key.jkt } });
+    expect(used.size).toBe(0);
+    expect([await outcome(proof), await outcome(proof)]).toEqual([{ jkt: key.jkt }, "dpop-replayed"]);
+  });
+
   test.each(["ES256", "RS256", "PS256", "EdDSA"] as const)("of ours by %s is accepted, for its key", async (alg) => {
     const mine = await generateDpopKey(alg);
     expect(await outcome(await createDpopProof(mine, { method: "POST", url: URL, now: NOW }))).toEqual({
@@ -100,6 +104,10 @@ describe("a DPoP proof", () => {
     ["another path", { claims: { htu: `${URL}/x` } }, "dpop-url"],
     ["another host", { claims: { htu: "https://as.example.evil/token" } }, "dpop-url"],
     ["a URL that is none", { claims: { htu: "token" } }, "dpop-url"],
+    ["a URL with credentials", { claims: { htu: URL.replace("//", "//a:b@") } }, "dpop-url"],
+    ["another port", { claims: { htu: URL.replace(".example", ".example:8443") } }, "dpop-url"],
+    ["another scheme", { claims: { htu: URL.replace("https:", "http:") } }, "dpop-url"],
+    ["the path in capitals", { claims: { htu: URL.replace("/token", "/TOKEN") } }, "dpop-url"],
     ["no time", { claims: { iat: undefined } }, "dpop-malformed"],
     ["a time that is text", { claims: { iat: "now" } }, "dpop-malformed"],
     ["a time of five minutes ago", { claims: { iat: NOW - 300 } }, "dpop-time"],

@@ -100,18 +100,27 @@ export interface DpopExpectations {
   readonly algorithms?: readonly JwsAlgorithm[];
   /** Whether a nonce is good; with it, a proof without a good one is refused as `dpop-nonce-wanted`. */
   acceptsNonce?(nonce: string): boolean | Promise<boolean>;
-  /** Marks a proof as used: one atomic statement, last of all checks. `expiresAt` in seconds since the epoch. */
-  markUsed(key: string, expiresAt: number): Promise<"first" | "again">;
+}
+
+/** Marks a proof as used: one atomic statement, for all processes. `expiresAt` in seconds since the epoch. */
+export type MarkProof = (key: string, expiresAt: number) => Promise<"first" | "again">;
+
+/** A proof that is good in itself; whether it was used before, {@link useDpopProof} finds out. */
+export interface VerifiedDpopProof {
+  /** Thumbprint of the key that it proves: what a token is to be bound to. */
+  readonly jkt: string;
+  /** What the mark of its use is kept under, and until when: arguments of {@link MarkProof}. */
+  readonly mark: readonly [key: string, expiresAt: number];
 }
 
 /**
- * Checks a DPoP proof. Its replay is marked under key and `jti`, so that nobody burns another's ids.
+ * Checks a DPoP proof by all that can be seen of it. Whoever accepts it marks it as used afterwards.
  *
  * @param proof - The `DPoP` header; at most 8,192 characters.
- * @returns what a token is to be bound to; refused with a `dpop-…` reason. Rejects when `markUsed` does.
+ * @returns what it proves; refused with a `dpop-…` reason.
  * @see RFC 9449 §4.3
  */
-export async function checkDpopProof(proof: string, expected: DpopExpectations): Promise<Result<Confirmation>> {
+export async function verifyDpopProof(proof: string, expected: DpopExpectations): Promise<Result<VerifiedDpopProof>> {
   // Two headers come joined by a comma, which a JWT does not have.
   const jws = proof.length <= MAX_PROOF ? decodeJws(proof) : undefined;
   if (jws === undefined) return refuse("dpop-malformed");
@@ -141,10 +150,37 @@ export async function checkDpopProof(proof: string, expected: DpopExpectations):
 
   const jkt = await thumbprint(jwk);
   const until = Math.max(iat, expected.now) + DPOP_LIMITS.maxAge + DPOP_LIMITS.skew;
+  // Under key and `jti`, so that nobody burns another's ids.
   const mark = await sha256(`${jkt} ${jti} ${withoutQuery(expected.url)}`);
-  return (await expected.markUsed(`dpop:${mark}`, Math.ceil(until))) === "first"
-    ? ok({ jkt })
-    : refuse("dpop-replayed");
+  return ok({ jkt, mark: [`dpop:${mark}`, Math.ceil(until)] });
+}
+
+/**
+ * Marks a proof as used: the first of any number of uses counts. Comes after whoever sends it has authenticated, because
+ * anybody can make keys and proofs, and strangers must not fill the store.
+ *
+ * @returns what a token is to be bound to; refused: `dpop-replayed`. Rejects when `markUsed` does.
+ * @see RFC 9449 §11.1
+ */
+export async function useDpopProof(
+  { jkt, mark }: VerifiedDpopProof,
+  markUsed: MarkProof,
+): Promise<Result<{ readonly jkt: string }>> {
+  return (await markUsed(...mark)) === "first" ? ok({ jkt }) : refuse("dpop-replayed");
+}
+
+/**
+ * {@link verifyDpopProof} and {@link useDpopProof} at once, where nothing else is to be checked in between.
+ *
+ * @returns what a token is to be bound to; refused with a `dpop-…` reason. Rejects when `markUsed` does.
+ * @see RFC 9449 §4.3
+ */
+export async function checkDpopProof(
+  proof: string,
+  { markUsed, ...expected }: DpopExpectations & { readonly markUsed: MarkProof },
+): Promise<Result<{ readonly jkt: string }>> {
+  const verified = await verifyDpopProof(proof, expected);
+  return verified.ok ? useDpopProof(verified.value, markUsed) : verified;
 }
 
 /** The hash of an access token that a proof names: 43 characters of base64url. @see RFC 9449 §4.2 (`ath`) */
@@ -162,7 +198,9 @@ function publicKeyOf(jwk: unknown): PublicJwk | undefined {
 
 /** RFC 9449 §4.3 step 9: without query and fragment, after syntax- and scheme-based normalization (RFC 3986 §6.2). */
 function sameUrl(a: string, b: string): boolean {
-  return a.length <= 2_048 && URL.canParse(a) && withoutQuery(a) === withoutQuery(b);
+  const url = a.length <= 2_048 ? URL.parse(a) : null;
+  // Credentials are no part of where a request goes, and a part of the URI that is compared.
+  return url !== null && url.username === "" && url.password === "" && withoutQuery(a) === withoutQuery(b);
 }
 
 function withoutQuery(url: string): string {

@@ -1,6 +1,7 @@
 import { type Form, ok, type Refusal, type Result, refuse } from "@credence/protocol";
 import type { Confirmation } from "@credence/protocol/dpop";
 import { ID_JAG_TYP, type IdJagClaims } from "@credence/protocol/id-jag";
+import { type Proof, type ProofsPresented, useProof } from "@credence/protocol/proof-of-possession";
 import type { RefusalReason } from "@credence/protocol/reasons";
 import {
   buildTokenExchangeAnswer,
@@ -17,7 +18,7 @@ import type {
   IssuerPorts,
   Permit,
 } from "../ports.ts";
-import { type ProofOptions, type ProofsPresented, provenBinding } from "./proof.ts";
+import { type ProofOptions, proofOf } from "./proof.ts";
 
 /** Who issues, and through which ports. */
 export interface Issuer<Client, Subject> {
@@ -81,9 +82,9 @@ async function run<Client, Subject>(
   const { ports } = issuer;
   const down = "store-unavailable";
 
-  const proven = await attempt(down, id, issuer, () => provenBinding(input, issuer.dpop, now));
+  const proven = await attempt(down, id, issuer, () => proofOf(input, issuer.dpop, now));
   // Who authenticates is on record even where the proof is not good.
-  const binding = proven.ok ? proven.value : undefined;
+  const binding = proven.ok ? proven.value?.binding : undefined;
   const asking = { authorization, form, now, ...(binding === undefined ? {} : { binding }) };
   const client = await attempt(down, id, issuer, () => ports.authenticate(asking));
   if (!client.ok) return client;
@@ -100,6 +101,9 @@ async function run<Client, Subject>(
   const subject = await attempt(down, id, issuer, () => ports.verifySubject({ token, type, ...from }));
   if (!subject.ok) return subject;
   trace.subject = subject.value;
+
+  const fresh = await attempt(down, id, issuer, () => use(proven.value, issuer.dpop));
+  if (!fresh.ok) return fresh;
 
   const actor = await attempt(down, id, issuer, () => verifyActor(request.actor, from, ports));
   if (!actor.ok) return actor;
@@ -143,6 +147,11 @@ async function run<Client, Subject>(
       ...(permit.authorizationDetails === undefined ? {} : { authorizationDetails: permit.authorizationDetails }),
     }),
   );
+}
+
+/** A proof counts once, for somebody who is known: strangers leave no mark. */
+async function use(proof: Proof | undefined, options: ProofOptions | undefined): Promise<Result<true>> {
+  return options === undefined ? ok(true) : useProof(proof, (key, expiresAt) => options.markUsed(key, expiresAt));
 }
 
 /** What nobody checks must not look as if it counted: without the port, an actor is refused. @see RFC 8693 §2.1 */

@@ -1,4 +1,4 @@
-import { ok } from "@credence/protocol";
+import { ok, refuse } from "@credence/protocol";
 import { createDpopProof, type DpopKey, dpopNonces, generateDpopKey } from "@credence/protocol/dpop";
 import { decodeIdJag, type IdJagClaims } from "@credence/protocol/id-jag";
 import { generateSigningKey, importSigner, signJwt } from "@credence/protocol/jws";
@@ -38,7 +38,7 @@ beforeEach(() => {
   used = new Set();
 });
 
-const idp = (options: { nonces?: boolean; dpop?: false; actors?: boolean } = {}) =>
+const idp = (options: { nonces?: boolean; dpop?: false; actors?: boolean; stranger?: boolean } = {}) =>
   tokenExchangeHandler<string, string>({
     issuer: "https://idp.acme.example",
     now: () => NOW,
@@ -56,7 +56,7 @@ const idp = (options: { nonces?: boolean; dpop?: false; actors?: boolean } = {})
           },
         }),
     ports: {
-      authenticate: async () => ok("assistant"),
+      authenticate: async () => (options.stranger ? refuse("client-unknown") : ok("assistant")),
       verifySubject: async ({ token }) => ok(token),
       ...(options.actors ? { verifyActor: async ({ token }) => ok({ id: token, act: { sub: token } }) } : {}),
       async decide(question) {
@@ -104,6 +104,11 @@ describe("an exchange with a DPoP proof", () => {
     expect(claims?.cnf).toEqual({ jkt: key.jkt });
     expect(events[0]).toMatchObject({ outcome: "permitted", binding: { jkt: key.jkt } });
     expect(asked?.binding).toEqual({ jkt: key.jkt });
+  });
+
+  test("of a stranger leaves no mark in the store", async () => {
+    expect((await send(idp({ stranger: true }), { proof: await proofFor() })).answer.error).toBe("invalid_client");
+    expect(used.size).toBe(0);
   });
 
   test("and a certificate binds to the key alone", async () => {

@@ -1,5 +1,5 @@
 import { ok, type Result, refuse } from "@credence/protocol";
-import { checkDpopProof } from "@credence/protocol/dpop";
+import { useDpopProof, verifyDpopProof } from "@credence/protocol/dpop";
 import { certificateConfirmation } from "@credence/protocol/mtls";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
 import { replayKey } from "../replay.ts";
@@ -41,15 +41,11 @@ export async function checkPossession(
   if (cnf?.jkt !== undefined) {
     if (scheme !== "dpop" || typeof dpop !== "string" || url === undefined)
       return refuse("access-token-proof", "missing");
-    const proven = await checkDpopProof(dpop, {
-      method,
-      url: externalUrl(aud, url),
-      now,
-      accessToken: token,
-      markUsed: async (key, expiresAt) => consume(await replayKey("dpop", key), expiresAt),
-    });
+    const proven = await verifyDpopProof(dpop, { method, url: externalUrl(aud, url), now, accessToken: token });
     if (!proven.ok) return proven;
-    return proven.value.jkt === cnf.jkt ? ok(true) : refuse("access-token-proof", "another key");
+    if (proven.value.jkt !== cnf.jkt) return refuse("access-token-proof", "another key");
+    const used = await useDpopProof(proven.value, async (key, until) => consume(await replayKey("dpop", key), until));
+    return used.ok ? ok(true) : used;
   }
   if (scheme === "dpop") return refuse("access-token-proof", "the token is not bound to a key");
   if (cnf === undefined) return ok(true);

@@ -65,6 +65,14 @@ describe("an ID-JAG that is bound to a key", () => {
     expect((await home.redeem({ assertion }, { dpop: await proof() })).status).toBe(200);
   });
 
+  test("is not refused because a stranger, or one who stole it, has shown the same proof before", async () => {
+    const assertion = await bound();
+    const dpop = await proof();
+    const stranger = await home.redeem({ assertion }, { dpop, authorization: basic(CLIENT.clientId, "guessed") });
+    expect(stranger.body).toMatchObject({ error: "invalid_client" });
+    expect((await home.redeem({ assertion }, { dpop })).status).toBe(200);
+  });
+
   test.each<[string, () => Promise<string>, string]>([
     ["for another endpoint", () => proof(key, { url: `${home.url}/introspect` }), "dpop-url"],
     ["for another method", () => proof(key, { method: "GET" }), "dpop-method"],

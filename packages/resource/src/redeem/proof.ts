@@ -1,6 +1,6 @@
 import { ok, type Result, refuse } from "@credence/protocol";
-import { type Confirmation, checkDpopProof, type DpopNonces, sameConfirmation } from "@credence/protocol/dpop";
-import { certificateConfirmation } from "@credence/protocol/mtls";
+import { type Confirmation, type DpopNonces, sameConfirmation } from "@credence/protocol/dpop";
+import { type Proof, useProof, verifyProof } from "@credence/protocol/proof-of-possession";
 import type { RequestContext } from "../context.ts";
 import { replayKey } from "../replay.ts";
 
@@ -14,28 +14,26 @@ export interface ProofPorts {
 }
 
 /**
- * What a token request proves possession of. A DPoP proof wins over a certificate.
+ * What a redemption proves possession of.
  *
  * @param now - Seconds since the epoch.
- * @returns the binding; `undefined` where nothing is proven; refused with a `dpop-…` or `certificate-…` reason. Rejects when
- * `consume` does.
+ * @returns the proof; `undefined` where nothing is proven; refused with a `dpop-…` or `certificate-…` reason.
  * @see RFC 9449 §4.3, §5, RFC 8705 §3
  */
-export async function proofOf(
+export function proofOf(
   request: Pick<Request, "headers">,
   { certificate }: RequestContext,
-  { tokenEndpoint: url, nonces, consume }: ProofPorts,
+  { tokenEndpoint: url, nonces }: Pick<ProofPorts, "tokenEndpoint" | "nonces">,
   now: number,
-): Promise<Result<Confirmation | undefined>> {
-  const dpop = request.headers.get("dpop");
-  if (dpop === null) return certificate === undefined ? ok(undefined) : certificateConfirmation(certificate);
-  return checkDpopProof(dpop, {
-    method: "POST",
-    url,
-    now,
-    markUsed: async (key, expiresAt) => consume(await replayKey("dpop", key), expiresAt),
-    ...(nonces === undefined ? {} : { acceptsNonce: (nonce: string) => nonces.accepts(nonce, now) }),
-  });
+): Promise<Result<Proof | undefined>> {
+  const presented = { dpop: request.headers.get("dpop"), ...(certificate === undefined ? {} : { certificate }) };
+  const acceptsNonce = nonces && ((nonce: string) => nonces.accepts(nonce, now));
+  return verifyProof(presented, { method: "POST", url, now, ...(acceptsNonce ? { acceptsNonce } : {}) });
+}
+
+/** Marks a proof as used. @returns refused: `dpop-replayed`. Rejects when `consume` does. */
+export function spendProof(proof: Proof | undefined, { consume }: Pick<ProofPorts, "consume">): Promise<Result<true>> {
+  return useProof(proof, async (key, expiresAt) => consume(await replayKey("dpop", key), expiresAt));
 }
 
 /**

@@ -28,7 +28,7 @@ import { replayKey } from "../replay.ts";
 import { type ClientPorts, identifyClient, type RegisteredClient } from "./client.ts";
 import type { FindTrust, Trust, TrustedIssuer } from "./customers.ts";
 import { type Offer, offerOf, type Resources } from "./offer.ts";
-import { bindingOf, type ProofPorts, proofOf } from "./proof.ts";
+import { bindingOf, type ProofPorts, proofOf, spendProof } from "./proof.ts";
 import { type Account, type AccountPorts, resolveAccount } from "./subject.ts";
 
 /** What the checks of an ID-JAG need from their surroundings. Any port may reject: then nothing is granted. */
@@ -122,13 +122,15 @@ async function steps<A extends Account>(
 
   const proven = await proofOf(request, context, receiver, now);
   // Who authenticates is on record even where the proof is not good.
-  const binding = proven.ok ? proven.value : undefined;
+  const binding = proven.ok ? proven.value?.binding : undefined;
   const client = await identifyClient(request.headers.get("authorization"), form, receiver, now, binding);
   if (!client.ok) return client;
   facts.client = client.value.clientId;
   if (!proven.ok) return proven;
   if (form.get("grant_type") === JWT_DPOP_GRANT && binding?.jkt === undefined)
     return refuse("id-jag-unbound", "no proof");
+  const fresh = await spendProof(proven.value, receiver);
+  if (!fresh.ok) return fresh;
 
   const grant = await grantFor(redemption, client.value, binding, receiver, facts);
   return grant.ok ? ok(await issue(grant.value, receiver, facts)) : grant;
@@ -168,7 +170,7 @@ export async function grantFor<A extends Account>(
   if (!fits.ok) return fits;
 
   const root = rootOf(claims);
-  const alive = await receiver.isAlive({ customer: trust.customer.id, clientId: client.clientId, root });
+  const alive = await receiver.isAlive({ customer: trust.customer.id, clientId: client.clientId, root, issuedAt: now });
   if (!alive) return refuse("id-jag-revoked");
 
   const { resources, requireResource } = receiver;
