@@ -198,9 +198,10 @@ function publicKeyOf(jwk: unknown): PublicJwk | undefined {
 
 /** RFC 9449 §4.3 step 9: without query and fragment, after syntax- and scheme-based normalization (RFC 3986 §6.2). */
 function sameUrl(a: string, b: string): boolean {
-  const url = a.length <= 2_048 ? URL.parse(a) : null;
+  if (a.length > 2_048 || !URL.canParse(a)) return false;
+  const { username, password } = new URL(a);
   // Credentials are no part of where a request goes, and a part of the URI that is compared.
-  return url !== null && url.username === "" && url.password === "" && withoutQuery(a) === withoutQuery(b);
+  return username === "" && password === "" && withoutQuery(a) === withoutQuery(b);
 }
 
 function withoutQuery(url: string): string {
