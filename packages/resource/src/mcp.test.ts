@@ -1,7 +1,9 @@
-import { requireBearerAuth } from "@modelcontextprotocol/server";
+import { createDpopProof, type DpopKey, generateDpopKey } from "@credence/protocol/dpop";
+import { parseChallenges } from "@credence/protocol/metadata";
+import { createMcpHandler, McpServer, requireBearerAuth, requireScopes } from "@modelcontextprotocol/server";
 import { describe, expect, test } from "vitest";
-import { type House, house } from "./house.testing.ts";
-import { mcpBearerAuth, mcpTokenVerifier } from "./mcp.ts";
+import { type House, house, listen } from "./house.testing.ts";
+import { mcpAuthorize, mcpBearerAuth, mcpTokenVerifier } from "./mcp.ts";
 
 async function gate(home: House, authorization: string, scopes: readonly string[] = ["ledger.read"]) {
   const check = requireBearerAuth(mcpBearerAuth(home.server, { scopes }));
@@ -82,5 +84,94 @@ describe("behind the MCP SDK's requireBearerAuth", () => {
   test("a resource that the server does not have shows at the start", async () => {
     await using home = await house();
     expect(() => mcpTokenVerifier(home.server, { resource: "https://x.example" })).toThrow("Name one of");
+  });
+});
+
+describe("behind mcpAuthorize, which takes bound tokens too", () => {
+  /** An MCP server of the SDK whose tool says who calls, on loopback, and what a call of that tool answers. */
+  async function mcpServer(home: House) {
+    const authorize = mcpAuthorize(home.server, { scopes: ["ledger.read"] });
+    const mcp = createMcpHandler(({ authInfo }) => {
+      const app = new McpServer({ name: "ledger", version: "1.0.0" });
+      const answer = () => ({ content: [{ type: "text" as const, text: String(authInfo?.extra?.account) }] });
+      app.registerTool("whoami", {}, answer);
+      app.registerTool("write", { scopeChallenge: requireScopes("ledger.read", "ledger.write") }, answer);
+      return app;
+    });
+    const http = await listen(async (request) => {
+      const auth = await authorize(request);
+      return auth instanceof Response ? auth : mcp.fetch(request, { authInfo: auth });
+    });
+    const call = async (headers: Record<string, string>, name = "whoami") => {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: {} } });
+      const accept = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+      const answer = await fetch(`${http.url}/mcp`, { method: "POST", headers: { ...accept, ...headers }, body });
+      const challenges = parseChallenges(answer.headers.get("www-authenticate"));
+      return { status: answer.status, challenges, text: await answer.text() };
+    };
+    return { call, [Symbol.asyncDispose]: () => http[Symbol.asyncDispose]() };
+  }
+
+  const proof = (home: House, key: DpopKey, url: string, accessToken?: string) =>
+    createDpopProof(key, { method: "POST", url, now: home.clock.now, accessToken });
+  /** A token that is bound to the key. */
+  async function bound(home: House, key: DpopKey): Promise<string> {
+    const { body } = await home.redeem({}, { dpop: await proof(home, key, `${home.url}/token`) });
+    return String(body.access_token);
+  }
+
+  test("a bound token with its proof calls a tool, and the tool learns the account", async () => {
+    await using home = await house();
+    await using mcp = await mcpServer(home);
+    const key = await generateDpopKey();
+    const token = await bound(home, key);
+    const dpop = await proof(home, key, home.resource, token);
+    const answer = await mcp.call({ authorization: `DPoP ${token}`, dpop });
+    expect(answer.status).toBe(200);
+    expect(answer.text).toContain("acme/alice");
+  });
+
+  test.each<[string, (home: House, token: string, key: DpopKey) => Promise<Record<string, string>>]>([
+    ["without a proof", async (_, token) => ({ authorization: `DPoP ${token}` })],
+    ["as a bearer token", async (_, token) => ({ authorization: `Bearer ${token}` })],
+    [
+      "under another key",
+      async (home, token) => {
+        const dpop = await proof(home, await generateDpopKey(), home.resource, token);
+        return { authorization: `DPoP ${token}`, dpop };
+      },
+    ],
+    [
+      "with a proof for another resource",
+      async (home, token, key) => {
+        return { authorization: `DPoP ${token}`, dpop: await proof(home, key, `${home.url}/other`, token) };
+      },
+    ],
+  ])("a bound token %s: 401", async (_, headers) => {
+    await using home = await house();
+    await using mcp = await mcpServer(home);
+    const key = await generateDpopKey();
+    expect((await mcp.call(await headers(home, await bound(home, key), key))).status).toBe(401);
+  });
+
+  test("a bearer token still calls a tool, and what one tool needs beyond it is asked for: 403", async () => {
+    await using home = await house();
+    await using mcp = await mcpServer(home);
+    const authorization = `Bearer ${(await home.redeem()).body.access_token}`;
+    expect((await mcp.call({ authorization })).text).toContain("acme/alice");
+    const { status, challenges } = await mcp.call({ authorization }, "write");
+    expect(status).toBe(403);
+    expect(challenges[0]?.parameters).toMatchObject({
+      scope: "ledger.read ledger.write",
+      resource_metadata: home.server.resourceMetadataUrl(),
+    });
+  });
+
+  test("no token: 401 with the resource's metadata", async () => {
+    await using home = await house();
+    await using mcp = await mcpServer(home);
+    const { status, challenges } = await mcp.call({});
+    expect(status).toBe(401);
+    expect(challenges[0]?.parameters.resource_metadata).toBe(home.server.resourceMetadataUrl());
   });
 });

@@ -7,11 +7,38 @@ import {
   type OAuthTokenVerifier,
   type VerifyBearerTokenOptions,
 } from "@modelcontextprotocol/server";
-import { type AccessTokenClaims, scopesOf } from "./access-token/claims.ts";
+import type { RequestContext } from "./context.ts";
+import { authInfoOf, tokenOf } from "./mcp-auth-info.ts";
 import type { ProtectOptions, ResourceServer } from "./server.ts";
 
+export { authInfoOf, type McpAuthInfo } from "./mcp-auth-info.ts";
+
 /**
- * The options of the SDK's `requireBearerAuth` for one resource of a server.
+ * The gate of an MCP server, in place of the SDK's `requireBearerAuth`, which knows bearer tokens alone: this one takes tokens
+ * that are bound to a DPoP key or a certificate too.
+ *
+ * @param options.resource - May be left out where the server has one resource only.
+ * @param options.scopes - What every call needs; what single tools need beyond it, the SDK's `requireScopes` says.
+ * @returns a function that gives what the SDK's handler takes as `authInfo`, or the answer that refuses: 401 or 403 with the
+ * challenge.
+ * @throws CredenceError `configuration` for a resource that the server does not have.
+ * @see MCP authorization, 2026-07-28; RFC 9449 §7.1
+ */
+export function mcpAuthorize(
+  server: ResourceServer,
+  options: ProtectOptions = {},
+): (request: Request, context?: RequestContext) => Promise<AuthInfo | Response> {
+  const resourceMetadataUrl = server.resourceMetadataUrl(options.resource);
+  return async (request, context) => {
+    const access = await server.authorize(request, options, context);
+    if (access instanceof Response) return access;
+    return { ...authInfoOf(tokenOf(request.headers.get("authorization")), access), resourceMetadataUrl };
+  };
+}
+
+/**
+ * The options of the SDK's `requireBearerAuth` for one resource of a server. That gate takes bearer tokens alone; see
+ * {@link mcpAuthorize}.
  *
  * @param options.resource - May be left out where the server has one resource only.
  * @param options.scopes - What every call needs; what single tools need beyond it, the SDK's `requireScopes` says.
@@ -51,19 +78,6 @@ export function mcpTokenVerifier(server: ResourceServer, options: ProtectOptions
 const SDK_CODES: ReadonlyMap<string, OAuthErrorCode> = new Map([
   ["invalid_token", OAuthErrorCode.InvalidToken],
   ["insufficient_scope", OAuthErrorCode.InsufficientScope],
+  // A 401 too: the SDK's gate has no words for a sign-in that is too old or too weak (RFC 9470 §3); mcpAuthorize has.
+  ["insufficient_user_authentication", OAuthErrorCode.InvalidToken],
 ]);
-
-/**
- * What the SDK hands to tools as `ctx.http.authInfo`: the local account is `extra.account`, its customer
- * `extra.customer`, the ID-JAG that it all goes back to `extra.root`.
- */
-export function authInfoOf(token: string, claims: AccessTokenClaims): AuthInfo {
-  return {
-    token,
-    clientId: claims.client_id,
-    scopes: [...scopesOf(claims)],
-    expiresAt: claims.exp,
-    resource: new URL(claims.aud),
-    extra: { account: claims.sub, customer: claims.customer, root: claims.root },
-  };
-}

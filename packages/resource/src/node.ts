@@ -1,2 +1,6 @@
-/** For Node: a fetch that checks addresses at connect time, for the option `fetch` of `createResourceServer`. */
+/** For Node: middleware for `node:http`, and a fetch that checks addresses at connect time, for `createResourceServer`. */
 export { nodeFetch } from "@credence/protocol/node";
+export type { CertificateOptions } from "./certificate.ts";
+export { accessOf } from "./node/access.ts";
+export { socketCertificate } from "./node/certificate.ts";
+export { authorizationServer, type Next, protect } from "./node/middleware.ts";

@@ -1,0 +1,74 @@
+import { CredenceError } from "@credence/protocol";
+import express, { type ErrorRequestHandler, type RequestHandler } from "express";
+import { describe, expect, test } from "vitest";
+import { appHouse, describeAdapter, type MakeApp } from "./adapters.testing.ts";
+import { accessOf, authorizationServer, protect } from "./express.ts";
+
+const READ = { scopes: ["ledger.read"] };
+const WRITE = { scopes: ["ledger.read", "ledger.write"] };
+
+/** What went wrong, so that tests see it. */
+const faults: unknown[] = [];
+const answerFault: ErrorRequestHandler = (error, _req, res, _next) => {
+  faults.push(error);
+  res.status(500).json({ error: "server_error" });
+};
+
+function makeApp(before: RequestHandler = (_req, _res, next) => next()): MakeApp {
+  return (server, options) => {
+    const app = express();
+    app.use(before, authorizationServer(server, options), express.json());
+    app.post("/echo", (req, res) => void res.json({ echo: req.body }));
+    const api = express.Router();
+    api.get("/entries", protect(server, { ...READ, ...options }), (req, res) => {
+      res.json({ account: accessOf(req).sub });
+    });
+    api.post("/entries", protect(server, { ...WRITE, ...options }), (req, res) => {
+      res.status(201).json({ added: req.body, by: accessOf(req).sub });
+    });
+    // Below a mount point Express shortens `req.url`.
+    app.use("/api", api);
+    app.get("/forgotten", (req, res) => void res.json({ account: accessOf(req).sub }));
+    app.use(answerFault);
+    return app;
+  };
+}
+
+describeAdapter("Express", makeApp());
+
+describe("behind a body parser that came first", () => {
+  test("a token request is an error of the set-up that says how to mend it", async () => {
+    await using home = await appHouse(makeApp(express.urlencoded({ extended: false })));
+    expect((await home.redeem()).status).toBe(500);
+    const fault = faults.at(-1);
+    expect(fault).toBeInstanceOf(CredenceError);
+    expect(fault).toMatchObject({
+      code: "configuration",
+      message: expect.stringContaining("before every body parser"),
+    });
+  });
+
+  test("other requests of the app are not disturbed", async () => {
+    await using home = await appHouse(makeApp(express.json()));
+    const sent = { method: "POST", headers: { "content-type": "application/json" }, body: '{"a":1}' };
+    expect((await home.send("/echo", sent)).json).toEqual({ echo: { a: 1 } });
+    expect((await home.redeem()).status).toBe(200);
+  });
+
+  test("the raw bytes that it kept are read, and what is doubled in them is refused", async () => {
+    const keeping = express.urlencoded({
+      extended: false,
+      verify: (req, _res, rawBody) => void Object.assign(req, { rawBody }),
+    });
+    await using home = await appHouse(makeApp(keeping));
+    expect((await home.redeem()).status).toBe(200);
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    await home.send("/token", { method: "POST", headers, body: "assertion=a&assertion=b" });
+    expect(home.events.at(-1)?.reason).toBe("parameter-doubled");
+  });
+});
+
+test("a resource that the server does not have shows at the start", async () => {
+  await using home = await appHouse(makeApp());
+  expect(() => protect(home.server, { resource: "https://x.example" })).toThrow("Name one of");
+});

@@ -1,0 +1,93 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { describe, expect, test } from "vitest";
+import { appHouse, describeAdapter, type MakeApp } from "./adapters.testing.ts";
+import { accessOf, authorizationServer, protect } from "./node.ts";
+
+/** The smallest application that `node:http` can be: no framework at all. */
+const makeApp: MakeApp = (server, options) => {
+  const own = authorizationServer(server, options);
+  const read = protect(server, { scopes: ["ledger.read"], ...options });
+  const write = protect(server, { scopes: ["ledger.read", "ledger.write"], ...options });
+  const answer = (res: ServerResponse, status: number, body?: unknown) => {
+    res.writeHead(status, { "content-type": "application/json" }).end(body === undefined ? "" : JSON.stringify(body));
+  };
+  const bodyOf = async (req: IncomingMessage): Promise<unknown> =>
+    JSON.parse(Buffer.concat(await req.toArray()).toString("utf8"));
+  const route = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const { pathname } = new URL(req.url ?? "/", "http://ledger.example");
+    const failed = (error: unknown) => error !== undefined && answer(res, 500);
+    switch (`${req.method} ${pathname}`) {
+      case "GET /api/entries":
+        return read(req, res, (error) => failed(error) || answer(res, 200, { account: accessOf(req).sub }));
+      case "POST /api/entries":
+        return write(req, res, async (error) => failed(error) || answer(res, 201, { added: await bodyOf(req) }));
+      case "POST /echo":
+        return answer(res, 200, { echo: await bodyOf(req) });
+      case "GET /forgotten":
+        return answer(res, 200, { account: accessOf(req).sub });
+      case "TRACE /api/entries":
+        return read(req, res, () => answer(res, 200));
+      default:
+        return answer(res, 404);
+    }
+  };
+  return (req, res) => void own(req, res, () => void route(req, res).catch(() => answer(res, 500)));
+};
+
+describeAdapter("node:http", makeApp);
+
+describe("without anything behind it", () => {
+  const alone: MakeApp = (server) => {
+    const own = authorizationServer(server);
+    return (req, res) => void own(req, res);
+  };
+
+  test("the authorization server is a whole server: 404 for everything else", async () => {
+    await using home = await appHouse(alone);
+    expect((await home.redeem()).status).toBe(200);
+    expect((await home.send("/api/entries")).status).toBe(404);
+  });
+
+  test("a body that was read before is an error that rejects", async () => {
+    const errors: unknown[] = [];
+    const reading: MakeApp = (server) => {
+      const own = authorizationServer(server);
+      return async (req, res) => {
+        await req.toArray();
+        await own(req, res).catch((error: unknown) => errors.push(error));
+        res.end();
+      };
+    };
+    await using home = await appHouse(reading);
+    await home.redeem();
+    expect(errors).toMatchObject([{ code: "configuration" }]);
+  });
+});
+
+describe("what HTTP allows and nobody sends", () => {
+  /** Sends bytes and reads all that comes. */
+  async function raw(url: string, text: string): Promise<string> {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.end(text);
+    return Buffer.concat(await socket.toArray()).toString("utf8");
+  }
+  const rest = "Host: ledger.example\r\nConnection: close\r\n\r\n";
+
+  test.each([
+    ["a target with scheme and host", "GET http://elsewhere.example/jwks HTTP/1.1", "HTTP/1.1 200"],
+    ["a target that begins with two slashes", "GET //jwks HTTP/1.1", "HTTP/1.1 404"],
+    ["a target with a host after two slashes", "GET //127.0.0.1/jwks HTTP/1.1", "HTTP/1.1 404"],
+    ["a target that is an asterisk", "OPTIONS * HTTP/1.1", "HTTP/1.1 404"],
+    ["TRACE, which would send the token back", "TRACE /api/entries HTTP/1.1", "HTTP/1.1 405"],
+  ])("%s", async (_, line, expected) => {
+    await using home = await appHouse(makeApp);
+    expect(await raw(home.url, `${line}\r\n${rest}`)).toContain(expected);
+  });
+});
+
+test("createServer takes the middleware as it is", async () => {
+  await using home = await appHouse(makeApp);
+  const server = createServer(authorizationServer(home.server));
+  server.close();
+});

@@ -1,0 +1,101 @@
+/** Node's requests and answers as the Web's, for the frameworks that are built on `node:http`. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { goneBody, type WithoutBody } from "../body.ts";
+import { type CertificateOptions, certificateOfProxy } from "../certificate.ts";
+import type { RequestContext } from "../context.ts";
+import { socketCertificate } from "./certificate.ts";
+
+/** Methods that a Web request can not have: no endpoint knows them. @see Fetch §2.2.1 */
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/** A request of Node as a Web request. */
+export interface NodeRequest extends Pick<WithoutBody, "wasWanted"> {
+  readonly request: Request;
+  readonly context: RequestContext;
+}
+
+/**
+ * Makes a Web request of Node's. Its body is read when somebody asks for it, so that a request that is not ours goes on whole.
+ *
+ * @param origin - Scheme and host of its URL: the client's own `Host` header decides nothing.
+ * @returns `undefined` for a method that a Web request can not have.
+ */
+export function nodeRequest(
+  req: IncomingMessage,
+  origin: string,
+  options: CertificateOptions,
+): NodeRequest | undefined {
+  const { method = "GET" } = req;
+  if (FORBIDDEN_METHODS.has(method)) return undefined;
+  const headers = headersOf(req);
+  const certificate = options.clientCertHeader
+    ? certificateOfProxy(headers.get("client-cert"))
+    : socketCertificate(req);
+  const hasBody = method !== "GET" && method !== "HEAD";
+  const { body, wasWanted } = bodyOf(req);
+  const init = { method, headers, ...(hasBody ? { body, duplex: "half" as const } : {}) };
+  return {
+    request: new Request(origin + targetOf(req), init),
+    context: certificate === undefined ? {} : { certificate },
+    wasWanted,
+  };
+}
+
+/** All lines of a header count: `req.headers` would hide the second one of some. */
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
+  return headers;
+}
+
+/** Path and query as the client sent them, whatever a framework made of them for its own routing. @see RFC 9112 §3.2 */
+function targetOf(req: IncomingMessage): string {
+  const target = "originalUrl" in req && typeof req.originalUrl === "string" ? req.originalUrl : (req.url ?? "/");
+  if (target.startsWith("/")) return target;
+  const absolute = URL.canParse(target) ? new URL(target) : undefined;
+  return absolute === undefined ? "/" : absolute.pathname + absolute.search;
+}
+
+function bodyOf(req: IncomingMessage): WithoutBody {
+  const gone = goneBody();
+  // A stream that has an encoding gives text, and not the bytes that were sent.
+  if (!req.readableDidRead && req.readableEncoding === null) return { body: unreadBody(req), wasWanted: () => false };
+  const kept = "rawBody" in req ? req.rawBody : undefined;
+  return kept instanceof Uint8Array ? { body: keptBody(kept), wasWanted: () => false } : gone;
+}
+
+/** Reads only what is asked for, so that a limit of the reader's is one of memory too. */
+function unreadBody(req: IncomingMessage): ReadableStream<Uint8Array> {
+  let chunks: AsyncIterator<Uint8Array> | undefined;
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    async pull(controller) {
+      chunks ??= req.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+      const next = await chunks.next();
+      if (next.done) controller.close();
+      else controller.enqueue(next.value);
+    },
+    async cancel() {
+      await chunks?.return?.();
+      // The answer is read by nobody who is still sending: let them finish, within the listener's time limit.
+      req.resume();
+    },
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+function keptBody(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.byteLength > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
+
+/** Sends a Web answer as Node's, beside the headers that others have set. */
+export async function sendResponse(res: ServerResponse, response: Response): Promise<void> {
+  const body = new Uint8Array(await response.arrayBuffer());
+  res.statusCode = response.status;
+  for (const [name, value] of response.headers) res.setHeader(name, value);
+  res.end(body);
+}
