@@ -1,4 +1,3 @@
-import type { Confirmation } from "./confirmation.ts";
 import { encodeBase64url, randomId } from "./encoding.ts";
 import {
   checkSignature,
