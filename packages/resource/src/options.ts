@@ -53,6 +53,10 @@ export interface LivenessInput {
   readonly customer: string;
   readonly clientId: string;
   readonly root: Root;
+  /** When the access token was issued, or would be now: seconds since the epoch. */
+  readonly issuedAt?: number;
+  /** The access token's `jti`; absent at redemption. */
+  readonly accessToken?: string;
 }
 
 /** How access tokens are made. */
@@ -60,8 +64,7 @@ export interface AccessTokenOptions {
   /** Seconds that an access token lives; 300 by default. */
   readonly lifetime?: number;
   /**
-   * `jwt` (RFC 9068, the default), or `opaque`: random text that `store` knows the claims of, so that nobody reads them and
-   * one token can be revoked by itself.
+   * `jwt` (RFC 9068, the default), or `opaque`: random text that `store` knows the claims of, so that nobody else reads them.
    */
   readonly format?: "jwt" | "opaque";
   /**

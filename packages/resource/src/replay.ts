@@ -1,13 +1,20 @@
-import { CredenceError, encodeBase64url } from "@credence/protocol";
+import { encodeBase64url } from "@credence/protocol";
 import { systemTime } from "./clock.ts";
+import { checkKey, storeFault, wholeSecond } from "./stores/limits.ts";
+
+/**
+ * Seconds by which the store's clock may be ahead of this process's: marks are kept longer by that, so that none is gone
+ * while what it marks still counts here.
+ */
+export const STORE_CLOCK_MARGIN = 60;
 
 /** Marks of single use. */
 export interface ReplayStore {
   /**
    * Marks a key as used, in one atomic step: of any number of simultaneous calls with one key, exactly one gets `first`.
    *
-   * @param key - 50 characters or so of `[A-Za-z0-9_:-]`.
-   * @param expiresAt - Seconds since the epoch after which the mark may be forgotten.
+   * @param key - 50 characters or so, 200 at the most, of `[A-Za-z0-9_:-]`.
+   * @param expiresAt - Seconds since the epoch from which on, by the store's own clock, the key is as if never used.
    * @throws anything, when the mark can not be kept: nothing is issued then.
    */
   consume(key: string, expiresAt: number): Promise<"first" | "again">;
@@ -25,20 +32,17 @@ export function memoryReplayStore(options: { readonly max?: number; readonly now
   const marks = new Map<string, number>();
   return {
     async consume(key, expiresAt) {
+      checkKey(key);
+      const until = wholeSecond(expiresAt);
       const time = now();
       const known = marks.get(key);
       if (known !== undefined && known > time) return "again";
       if (marks.size >= max) forgetExpired(marks, time);
-      if (marks.size >= max) throw full(max);
-      marks.set(key, expiresAt);
+      if (marks.size >= max) throw storeFault(`The store is full: ${max} marks that are still needed`);
+      marks.set(key, until);
       return "first";
     },
   };
-}
-
-function full(max: number): CredenceError {
-  const message = `The store is full: ${max} marks that are still needed`;
-  return new CredenceError(message, { code: "temporarily_unavailable", reason: "store-unavailable" });
 }
 
 function forgetExpired(marks: Map<string, number>, time: number): void {

@@ -1,6 +1,7 @@
 import { CredenceError } from "@credence/protocol";
-import type { Root } from "./access-token/claims.ts";
-import { replayKey } from "./replay.ts";
+import type { AccessTokenClaims } from "./access-token/claims.ts";
+import type { LivenessInput } from "./options.ts";
+import { replayKey, STORE_CLOCK_MARGIN } from "./replay.ts";
 import type { ResourceStore } from "./store.ts";
 
 /**
@@ -15,12 +16,6 @@ export interface Revocation {
   readonly clientId?: string;
   /** One ID-JAG and every access token made from it. */
   readonly jti?: string;
-}
-
-/** A grant whose liveness is in question. */
-interface Grant {
-  readonly clientId: string;
-  readonly root: Root;
 }
 
 /**
@@ -38,17 +33,42 @@ export async function revoke(what: Revocation, store: Pick<ResourceStore, "raise
   await store.raiseEpoch(await keyOf(what));
 }
 
+/** Makes one access token dead, and nothing else that comes from its ID-JAG. Rejects when the store does. */
+export async function revokeAccessToken(
+  { jti, exp }: Pick<AccessTokenClaims, "jti" | "exp">,
+  store: Pick<ResourceStore, "put">,
+): Promise<void> {
+  await store.put(await keyOfToken(jti), "revoked", exp + STORE_CLOCK_MARGIN);
+}
+
 /**
- * Whether nothing that a grant is rooted in was revoked since. A tie is dead: within one second nobody knows the order.
+ * Whether neither an access token itself nor anything that its grant is rooted in was revoked. A tie is dead: within one second
+ * nobody knows the order.
+ *
+ * Two clocks say when a grant began: the issuer's, for its ID-JAG, and ours, for the access token. The earlier one counts,
+ * so that an issuer whose clock is ahead does not carry a token that is out over its revocation. An ID-JAG that is named
+ * itself is dead whatever its time says: it is one, and has no later namesake.
  */
-export async function isUnrevoked({ clientId, root }: Grant, store: Pick<ResourceStore, "epochs">): Promise<boolean> {
+export async function isUnrevoked(
+  { clientId, root, issuedAt = root.iat, accessToken }: LivenessInput,
+  store: Pick<ResourceStore, "epochs" | "get">,
+): Promise<boolean> {
   const { iss, sub, jti, iat } = root;
   const whose = root.tenant === undefined ? { iss } : { iss, tenant: root.tenant };
-  const names = [whose, { ...whose, sub }, { ...whose, clientId }, { ...whose, sub, clientId }, { ...whose, jti }];
-  const epochs = await store.epochs(await Promise.all(names.map(keyOf)));
-  return epochs.every((epoch) => epoch === undefined || iat > epoch);
+  const names = [{ ...whose, jti }, whose, { ...whose, sub }, { ...whose, clientId }, { ...whose, sub, clientId }];
+  const [[ofIdJag, ...others], ended] = await Promise.all([
+    store.epochs(await Promise.all(names.map(keyOf))),
+    accessToken === undefined ? undefined : store.get(await keyOfToken(accessToken)),
+  ]);
+  if (ofIdJag !== undefined || ended !== undefined) return false;
+  const since = Math.min(iat, issuedAt);
+  return others.every((epoch) => epoch === undefined || since > epoch);
 }
 
 function keyOf({ iss, tenant, sub, clientId, jti }: Revocation): Promise<string> {
   return replayKey("epoch", iss, tenant, sub, clientId, jti);
+}
+
+function keyOfToken(jti: string): Promise<string> {
+  return replayKey("ended", jti);
 }

@@ -17,8 +17,8 @@ import type { Recorder } from "./record.ts";
 import { grantPorts } from "./redeem/ports.ts";
 import type { Receiver } from "./redeem/redeem.ts";
 import type { Account } from "./redeem/subject.ts";
-import { type Revocation, revoke } from "./revocation.ts";
-import { memoryStore, type ResourceStore } from "./store.ts";
+import { type Revocation, revoke, revokeAccessToken } from "./revocation.ts";
+import { memoryStore, namedStore, type ResourceStore } from "./store.ts";
 
 /** Which resource a call is for, and what it needs. */
 export interface ProtectOptions {
@@ -84,7 +84,8 @@ export interface ResourceServer {
 export function createResourceServer<A extends Account>(options: ResourceServerOptions<A>): ResourceServer {
   checkOptions(options);
   const store = options.store ?? memoryStore(options.now === undefined ? {} : { now: options.now });
-  const opaque = options.accessToken?.format === "opaque" ? opaqueTokens(store) : undefined;
+  const named = namedStore(store);
+  const opaque = options.accessToken?.format === "opaque" ? opaqueTokens(named) : undefined;
   const receiver = receiverOf(options, store, opaque);
   const record: Recorder = async (event) => options.record(event);
   const jwks = ownKeys(options.signingKey, options.publicKeys);
@@ -94,13 +95,9 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
   const route = router(receiver, jwks, record, {
     ...receiver,
     read: tokenReader({ issuer, jwks, ownFormat, isAlive, now }),
-    async end(token, { root }) {
-      await opaque?.end(token);
-      const { iss, tenant, jti } = root;
-      await revoke({ iss, jti, ...(tenant === undefined ? {} : { tenant }) }, store);
-    },
+    end: (token, claims) => opaque?.end(token) ?? revokeAccessToken(claims, named),
   });
-  return serverOf({ issuer, resources: receiver.resources, route, check, revoke: (what) => revoke(what, store) });
+  return serverOf({ issuer, resources: receiver.resources, route, check, revoke: (what) => revoke(what, named) });
 }
 
 function receiverOf<A extends Account>(
@@ -110,7 +107,7 @@ function receiverOf<A extends Account>(
 ): Receiver<A> {
   const { issuer, clients, accessToken = {} } = options;
   const sign = signerOf(options.signingKey);
-  const { issue = opaque?.issue ?? (async (claims) => signAccessToken(claims, await sign())) } = accessToken;
+  const { issue = async (claims) => signAccessToken(claims, await sign()) } = accessToken;
   const { nonceSecret } = options.dpop ?? {};
   const known = typeof clients === "function" ? undefined : new Map(clients.map((one) => [one.clientId, one]));
   const findClient = typeof clients === "function" ? clients : async (clientId: string) => known?.get(clientId);
@@ -120,7 +117,7 @@ function receiverOf<A extends Account>(
     findClient: port("internal-fault", "clients", findClient),
     tokenEndpoint: endpointsOf(issuer).token,
     nonces: nonceSecret && dpopNonces(nonceSecret),
-    issue: port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
+    issue: opaque?.issue ?? port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
   };
 }
 

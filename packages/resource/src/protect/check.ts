@@ -50,6 +50,7 @@ export function tokenReader(
 ): (token: string) => Promise<AccessTokenClaims | undefined> {
   const keys = jwksKeys(ports.jwks);
   return async (token) => {
+    if (!TOKEN.test(token)) return undefined;
     const aud = ports.ownFormat ? undefined : decodeJws(token)?.payload.aud;
     const own = await ports.ownFormat?.(token);
     const expected = { issuer: ports.issuer, resource: own?.aud ?? String(aud), keys, algorithms: JWS_ALGORITHMS };
@@ -58,8 +59,7 @@ export function tokenReader(
       ? checkAccessTokenClaims(own, expected, ports.now())
       : await checkAccessToken(token, expected, ports.now());
     if (!checked.ok) return undefined;
-    const { customer, client_id: clientId, root } = checked.value;
-    return (await ports.isAlive({ customer, clientId, root })) ? checked.value : undefined;
+    return (await ports.isAlive(grantOf(checked.value))) ? checked.value : undefined;
   };
 }
 
@@ -73,8 +73,7 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
   const keys = jwksKeys(ports.jwks);
   type Check = (presented: PresentedToken, needs: Needs) => Promise<Result<AccessTokenClaims>>;
   const read: Check = async ({ token }, { resource, scopes }) => {
-    // RFC 6750 §2.1; two headers arrive as one with a comma in it, which no token has.
-    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return refuse("access-token-malformed");
+    if (!TOKEN.test(token)) return refuse("access-token-malformed");
     const expected = { issuer: ports.issuer, resource, scopes, keys, algorithms: JWS_ALGORITHMS };
     const now = ports.now();
     if (!ports.ownFormat) return checkAccessToken(token, expected, now);
@@ -89,8 +88,7 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     if (!proven.ok) return proven;
     const signedIn = checkSignIn(checked.value, needs, now);
     if (!signedIn.ok) return signedIn;
-    const { customer, client_id: clientId, root } = checked.value;
-    return (await ports.isAlive({ customer, clientId, root })) ? checked : refuse("access-token-revoked");
+    return (await ports.isAlive(grantOf(checked.value))) ? checked : refuse("access-token-revoked");
   };
   return async (presented, needs) => {
     const { outcome, cause } = await attempt(() => check(presented, needs));
@@ -99,6 +97,20 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     await recordRefusal(ports, needs.resource, decisionId, outcome.refusal, cause);
     return { ok: false, refusal: outcome.refusal, decisionId };
   };
+}
+
+/** What a token may look like. Two headers arrive as one with a comma in it, which no token has. @see RFC 6750 §2.1 */
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
+
+/** The grant that a token stands for, to ask whether it still counts. */
+function grantOf({
+  customer,
+  client_id: clientId,
+  root,
+  iat: issuedAt,
+  jti: accessToken,
+}: AccessTokenClaims): LivenessInput {
+  return { customer, clientId, root, issuedAt, accessToken };
 }
 
 /** A claim that a call needs and that is missing never passes. @see RFC 9470 §5 */

@@ -3,14 +3,16 @@ import { systemTime } from "../clock.ts";
 import { port } from "../fault.ts";
 import { issuerKeys } from "../issuer-keys/issuer-keys.ts";
 import type { GrantOptions, Narrowed } from "../options.ts";
+import { STORE_CLOCK_MARGIN } from "../replay.ts";
 import { isUnrevoked } from "../revocation.ts";
-import type { ResourceStore } from "../store.ts";
+import { namedStore, type ResourceStore } from "../store.ts";
 import { trustFinder } from "./customers.ts";
 import type { GrantPorts } from "./redeem.ts";
 import type { Account } from "./subject.ts";
 
 /** Binds the checks of ID-JAGs to an app's options and store: what fails says which of them it was. */
-export function grantPorts<A extends Account>(options: GrantOptions<A>, store: ResourceStore): GrantPorts<A> {
+export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: ResourceStore): GrantPorts<A> {
+  const store = namedStore(kept);
   const { issuer, now: clock = systemTime, narrow, isAlive = () => true } = options;
   // Times in tokens are whole seconds, whatever clock is given.
   const now = (): number => Math.floor(clock());
@@ -25,9 +27,9 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, store: R
     requireResource: options.requireResource ?? true,
     findTrust: port("internal-fault", "customers", trustFinder(options.customers)),
     keysOf: issuerKeys(fetch, now),
-    consume: port("store-unavailable", "store.consume", (key, expiresAt) => store.consume(key, expiresAt)),
+    consume: (key, expiresAt) => store.consume(key, expiresAt + STORE_CLOCK_MARGIN),
     isAlive: async (grant) =>
-      (await port("store-unavailable", "store.epochs", () => isUnrevoked(grant, store))()) &&
+      (await isUnrevoked(grant, store)) &&
       (await port("internal-fault", "isAlive", async () => (await isAlive(grant)) === true)()),
     accounts: options,
     narrow: port("internal-fault", "narrow", async (input) => {
