@@ -46,8 +46,7 @@ function nobody(): string {
 const agent = createAgent({
   idp: { issuer, client: { method: "none", clientId: idpClient } },
   // The suite does not say which authorization server a credential is for: there is one only, on this machine.
-  apps: () =>
-    clientId && clientSecret ? { method: "client_secret_basic", clientId, clientSecret } : undefined,
+  apps: () => (clientId && clientSecret ? { method: "client_secret_basic", clientId, clientSecret } : undefined),
   // Enterprise-managed authorization is never anything else.
   ...(scenario === "auth/enterprise-managed-authorization" ? {} : { fallback: codeFlow }),
   ...(scenario.startsWith("auth/dpop") ? { dpop: { required: true } } : {}),
@@ -63,7 +62,8 @@ const plugs: Readonly<Record<string, (session: Session) => StreamableHTTPClientT
 const [plug = "", url = ""] = process.argv.slice(2);
 const options = plugs[plug]?.(agent.session({ idToken: context.idp_id_token ?? nobody() }));
 if (options === undefined) throw new TypeError(`There is no plug called ${plug}`);
-const client = new Client({ name: "credence", version: "0.1.0" });
+// The suite speaks MCP's old revisions and its new one: the client finds out which.
+const client = new Client({ name: "credence", version: "0.1.0" }, { versionNegotiation: { mode: "auto" } });
 await client.connect(new StreamableHTTPClientTransport(new URL(url), options));
 await client.listTools();
 await client.callTool({ name: "test-tool" });
