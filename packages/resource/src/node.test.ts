@@ -84,6 +84,14 @@ describe("what HTTP allows and nobody sends", () => {
     await using home = await appHouse(makeApp);
     expect(await raw(home.url, `${line}\r\n${rest}`)).toContain(expected);
   });
+
+  test("a body beyond the limit, and then the next request on the same connection", async () => {
+    await using home = await appHouse(makeApp);
+    const form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500000";
+    const large = `POST /token HTTP/1.1\r\nHost: ledger.example\r\n${form}\r\n\r\n${"x".repeat(500_000)}`;
+    const answers = await raw(home.url, `${large}GET /jwks HTTP/1.1\r\n${rest}`);
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
+  });
 });
 
 test("createServer takes the middleware as it is", async () => {
