@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FORM_LIMITS, isFormContentType, parseForm, readBody } from "./form.ts";
+import { FORM_LIMITS, formOf, isFormContentType, parseForm, readBody } from "./form.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const reasonOf = (body: Uint8Array): string => {
@@ -24,6 +24,14 @@ describe("a form", () => {
     expect(reasonOf(bytes("scope=a&scope=b"))).toBe("parameter-doubled");
     expect(reasonOf(bytes("grant_type=a&grant_type=a"))).toBe("parameter-doubled");
     expect(reasonOf(bytes("grant%5Ftype=a&grant_type=a"))).toBe("parameter-doubled");
+  });
+
+  test("that somebody else has read is held to the same rules", () => {
+    const form = formOf({ scope: "x y", resource: ["a", "b"] });
+    expect(form.ok && [form.value.get("scope"), form.value.all("resource")]).toEqual(["x y", ["a", "b"]]);
+    expect(formOf({ scope: ["x", "y"] })).toMatchObject({ refusal: { reason: "parameter-doubled" } });
+    expect(formOf({ scope: { x: "y" } })).toMatchObject({ refusal: { reason: "form-malformed" } });
+    expect(formOf({ scope: "x\u0000" })).toMatchObject({ refusal: { reason: "form-malformed" } });
   });
 
   test.each([

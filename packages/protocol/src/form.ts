@@ -55,6 +55,23 @@ export function parseForm(body: Uint8Array): Result<Form> {
   });
 }
 
+/**
+ * Takes parameters that somebody else has read off a form, as strictly as {@link parseForm}.
+ *
+ * @param parameters - By name: the value, or the list of all its values.
+ * @returns the form; refused as by {@link parseForm}.
+ */
+export function formOf(parameters: Readonly<Record<string, unknown>>): Result<Form> {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of [value].flat()) {
+      if (typeof one !== "string") return refuse("form-malformed", "a value that is no text");
+      form.append(name, one);
+    }
+  }
+  return parseForm(new TextEncoder().encode(form.toString()));
+}
+
 /** Names that a record may repeat; others came from outside and stay out of it. */
 const KNOWN: ReadonlySet<string> = new Set([
   "grant_type",

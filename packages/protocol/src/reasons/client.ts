@@ -50,9 +50,10 @@ export const CLIENT_REASONS = {
   },
   "client-grant": {
     error: "unauthorized_client",
-    section: "ID-JAG draft §8",
-    means: "The agent's own metadata document does not name token exchange, or another profile than the ID-JAG's.",
-    mend: "Add the token-exchange and jwt-bearer grants and the ID-JAG profile to the document.",
+    section: "RFC 6749 §5.2, ID-JAG draft §8",
+    means:
+      "The client's registration, or its own metadata document, does not name this grant, or another profile than the ID-JAG's.",
+    mend: "Add the token-exchange and jwt-bearer grants, and to a document the ID-JAG profile too.",
   },
   "client-metadata-unavailable": {
     error: "temporarily_unavailable",
