@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  AUTHORIZATION_DETAILS_LIMITS,
   type AuthorizationDetail,
   detailsWithin,
   detailWithin,
@@ -59,6 +60,7 @@ describe("what is asked for is narrowed", () => {
       A({ amount: { to: 5, of: "EUR" } }),
     ],
     ["to nothing by a member that differs", A({ amount: 6 }), A({ amount: 5 }), undefined],
+    ["by a member that every object has", A(), A({ toString: "x" }), A({ toString: "x" })],
   ])("%s", (_, asked, limit, narrowed) => {
     expect(narrowDetail(asked, limit)).toEqual(narrowed);
   });
@@ -110,6 +112,50 @@ describe("for all details", () => {
         expect(detailsWithin(narrowed, limits)).toBe(true);
         expect(detailsWithin(narrowed, asked)).toBe(true);
       }),
+    );
+  });
+
+  test("the narrowed one is never wider than either: it names no item, and says nothing, that either does not allow", () => {
+    const free = fc.dictionary(fc.constantFrom("amount", "note", "identifier", "toString"), fc.constantFrom("a", "b"));
+    const any = fc.tuple(detail, free).map(([one, more]) => ({ ...one, ...more }));
+    fc.assert(
+      fc.property(any, any, (asked, limit) => {
+        const narrowed = narrowDetail(asked, limit);
+        if (narrowed === undefined) return;
+        for (const side of [asked, limit]) {
+          for (const [name, value] of Object.entries(side)) {
+            const left = narrowed[name];
+            if (!Array.isArray(value)) expect(left).toEqual(value);
+            else expect(value).toEqual(expect.arrayContaining(Array.isArray(left) ? left : [left]));
+          }
+        }
+        for (const name of Object.keys(narrowed)) expect(name in asked || name in limit).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("whatever text comes is read or refused; what is read is within the bounds, and reads the same again", () => {
+    const value = fc.array(fc.oneof(detail, fc.jsonValue()), {
+      maxLength: 60,
+    });
+    const text = fc.oneof(
+      fc.string(),
+      fc.json(),
+      value.map((one) => JSON.stringify(one)),
+    );
+    fc.assert(
+      fc.property(text, (sent) => {
+        const read = parseAuthorizationDetails(sent);
+        if (!read.ok) {
+          expect(read.refusal.reason).toBe("authorization-details-malformed");
+          return;
+        }
+        expect(read.value.length).toBeGreaterThan(0);
+        expect(read.value.length).toBeLessThanOrEqual(AUTHORIZATION_DETAILS_LIMITS.members);
+        expect(parseAuthorizationDetails(JSON.stringify(read.value))).toEqual(read);
+      }),
+      { numRuns: 1_000 },
     );
   });
 });

@@ -71,7 +71,7 @@ export function narrowDetail(asked: AuthorizationDetail, limit: AuthorizationDet
   if (asked.type !== limit.type) return undefined;
   const narrowed: Record<string, unknown> & { type: string } = { ...asked };
   for (const [name, bound] of Object.entries(limit)) {
-    const wanted = asked[name];
+    const wanted = Object.hasOwn(asked, name) ? asked[name] : undefined;
     if (wanted === undefined) narrowed[name] = bound;
     else if (LISTS.has(name) && isStringList(bound) && isStringList(wanted)) {
       const common = wanted.filter((item) => bound.includes(item));

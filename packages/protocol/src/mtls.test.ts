@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { certificateConfirmation, MAX_CERTIFICATE_LENGTH, parseClientCertHeader } from "./mtls.ts";
 
@@ -43,5 +44,23 @@ describe("the Client-Cert header", () => {
     ["empty", ""],
   ])("%s is refused", (_, sent) => {
     expect(parseClientCertHeader(sent)).toMatchObject({ refusal: { reason: "certificate-malformed" } });
+  });
+
+  test("of any bytes is those bytes; of any text is bytes or a refusal, and never throws", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 3, maxLength: 4_000 }), (bytes) => {
+        const sent = `:${Buffer.from(bytes).toString("base64")}:`;
+        expect(parseClientCertHeader(sent)).toEqual({ ok: true, value: new Uint8Array(bytes) });
+        expect(parseClientCertHeader(`${sent},${sent}`).ok).toBe(false);
+      }),
+    );
+    const text = fc.string({ unit: fc.constantFrom(":", "A", "=", "/", "+", " ", ",", ";", "\u0000"), maxLength: 40 });
+    fc.assert(
+      fc.property(text, (sent) => {
+        const read = parseClientCertHeader(sent);
+        if (read.ok) expect(sent.trim()).toBe(`:${Buffer.from(read.value ?? []).toString("base64")}:`);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
