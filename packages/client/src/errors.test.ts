@@ -10,9 +10,37 @@ describe("an error answer", () => {
     const error = errorOfBody(body, 400, where);
     expect(error.message).toBe(
       "The token exchange was refused by https://idp.example: access_denied (The policy says no). " +
-        "The organization's policy decides this: ask its IT admin, and name the decision.",
+        "The organization's policy decides this: ask its IT admin. It is on record there as decision d-1.",
     );
     expect(error).toBeInstanceOf(CredenceError);
+  });
+
+  it("that is a denial says once that policy decides, and holds leg, party and decision, but no rule", () => {
+    const body = {
+      error: "access_denied",
+      error_description: "The organization's policy does not permit this request. Decision d-1.",
+      decision_id: "d-1",
+    };
+    const error = errorOfBody(body, 400, where);
+    expect(error.message).toBe(
+      "The token exchange was refused by https://idp.example: access_denied. " +
+        "The organization's policy decides this: ask its IT admin. It is on record there as decision d-1.",
+    );
+    // The rule that decided is on the IdP's record: it would tell a stranger how the organization is made.
+    expect({ ...error }).toEqual({
+      name: "AgentError",
+      code: "access_denied",
+      reason: undefined,
+      status: 400,
+      decisionId: "d-1",
+      leg: "exchange",
+      party: "https://idp.example",
+      retry: "never",
+      retryAfter: undefined,
+      maxAge: undefined,
+      acrValues: undefined,
+      scope: undefined,
+    });
   });
 
   it("repeats neither a token nor a control character of what the other side says", () => {

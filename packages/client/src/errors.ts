@@ -78,7 +78,7 @@ const LEG_NAMES: Readonly<Record<Leg, string>> = {
 
 /** What the agent's people can do, by error code. */
 const ADVICE: Readonly<Partial<Record<string, string>>> = {
-  access_denied: "The organization's policy decides this: ask its IT admin, and name the decision.",
+  access_denied: "The organization's policy decides this: ask its IT admin.",
   insufficient_user_authentication: "Let the person sign in again, with this error's maxAge and acrValues.",
   invalid_client: "Check the client id and credential that the agent has for this party.",
   unauthorized_client: "Register the client for this grant.",
@@ -116,12 +116,13 @@ export function errorOfBody(
 ): AgentError {
   const error = typeof body.error === "string" && /^[a-z_]{1,64}$/.test(body.error) ? body.error : undefined;
   const code = isOAuthError(error) ? error : byStatus(status);
-  const description = cleanText(body.error_description);
   const decisionId = cleanText(body.decision_id);
+  const description = isOAuthError(error) ? beyond(ERRORS[error].description, body) : cleanText(body.error_description);
   const said = error ?? `HTTP status ${status}`;
   const message = [
     `${capital(LEG_NAMES[where.leg])} was refused by ${where.party}: ${said}${description ? ` (${description})` : ""}.`,
-    where.leg === "sign-in" ? "Begin the sign-in again." : ADVICE[code],
+    where.leg === "sign-in" ? "Begin the sign-in again." : where.leg === "code-flow" ? undefined : ADVICE[code],
+    decisionId ? `It is on record there as decision ${decisionId}.` : undefined,
   ];
   return new AgentError(message.filter(Boolean).join(" "), {
     ...where,
@@ -135,6 +136,11 @@ export function errorOfBody(
     // The table speaks of a subject token; at the app, what is unusable is the ID-JAG.
     ...(code === "invalid_grant" && where.leg === "redemption" ? { retry: "new-id-jag" } : {}),
   });
+}
+
+/** What a description says beyond the error table's own sentence, which the code and the advice say already. */
+function beyond(known: string, { error_description: said }: Readonly<Record<string, unknown>>): string {
+  return typeof said === "string" && said.startsWith(known) ? "" : cleanText(said);
 }
 
 /** An answer without an error that we know: its status tells the most. */

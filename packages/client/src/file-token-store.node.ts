@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, link, mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { asObject } from "@credence/protocol";
 import { AgentError } from "./errors.ts";
 import { memoryTokenStore, type TokenStore } from "./token-store.ts";
 
-/** Seconds: how long somebody else's lock is waited for; after how long without a sign of life it is a dead process's. */
+/** Seconds: how long somebody else's lock is waited for by default; after how long without a sign of life it is a dead process's. */
 const LOCK = { wait: 30, stale: 10, beat: 2 } as const;
 
 /**
@@ -14,14 +14,16 @@ const LOCK = { wait: 30, stale: 10, beat: 2 } as const;
  * the whole file at once; processes that share it wait for each other.
  *
  * @param path - Of the file, made at the first write.
+ * @param options.wait - Seconds that another process is waited for; 30 by default.
  * @returns a store whose methods throw AgentError `configuration`: `token-store-open` where others may read the file,
  * `token-store-malformed` where it is not one of ours, `token-store-locked` where another process holds it for too long.
  */
-export function fileTokenStore(path: string): TokenStore {
+export function fileTokenStore(path: string, options: { readonly wait?: number } = {}): TokenStore {
+  const { wait = LOCK.wait } = options;
   const inProcess = memoryTokenStore();
   const change = (edit: (entries: Record<string, string>) => void): Promise<void> =>
-    inProcess.lock(path, () =>
-      locked(`${path}.write.lock`, async () => {
+    inProcess.lock("write", () =>
+      locked(`${path}.write.lock`, wait, async () => {
         const entries = await read(path);
         edit(entries);
         await write(path, entries);
@@ -31,7 +33,7 @@ export function fileTokenStore(path: string): TokenStore {
     get: async (key) => (await read(path))[key],
     set: (key, value) => change((entries) => Object.assign(entries, { [key]: value })),
     delete: (key) => change((entries) => void delete entries[key]),
-    lock: (key, work) => inProcess.lock(key, () => locked(`${path}.${fileName(key)}.lock`, work)),
+    lock: (key, work) => inProcess.lock(`key ${key}`, () => locked(`${path}.${fileName(key)}.lock`, wait, work)),
   };
 }
 
@@ -83,12 +85,13 @@ async function write(path: string, entries: Readonly<Record<string, string>>): P
   }
 }
 
-/** A directory is made by one process alone; its age shows whether that one still lives. */
-async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** A file is made by one process alone; its age shows whether that one still lives, what stands in it whose it is. */
+async function locked<T>(path: string, wait: number, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  for (const until = Date.now() + LOCK.wait * 1_000; !(await take(path)); ) {
+  const owner = randomBytes(12).toString("hex");
+  for (const until = Date.now() + wait * 1_000; !(await take(path, owner)); ) {
     if (Date.now() > until)
-      throw wrong("token-store-locked", `Another process holds ${path}. End it, or remove the lock`);
+      throw wrong("token-store-locked", `Another process holds ${path}. End it, or remove that file`);
     await delay(20);
   }
   const beat = setInterval(() => {
@@ -99,21 +102,33 @@ async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } finally {
     clearInterval(beat);
-    await rm(path, { recursive: true, force: true });
+    // Whoever slept for too long has lost it: somebody else's stays.
+    if ((await readFile(path, "utf8").catch(() => "")) === owner) await rm(path, { force: true });
   }
 }
 
-async function take(path: string): Promise<boolean> {
+async function take(path: string, owner: string): Promise<boolean> {
   try {
-    await mkdir(path);
+    await writeFile(path, owner, { flag: "wx", mode: 0o600 });
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
     const since = (await stat(path).catch(() => undefined))?.mtimeMs;
-    if (since !== undefined && Date.now() - since > LOCK.stale * 1_000)
-      await rm(path, { recursive: true, force: true });
+    if (since !== undefined && Date.now() - since > LOCK.stale * 1_000) await bury(path, since);
     return false;
   }
+}
+
+/** Removes the lock of a dead process. One that was renewed, or taken by another, meanwhile goes back to its place. */
+async function bury(path: string, since: number): Promise<void> {
+  const grave = `${path}.${randomBytes(6).toString("hex")}`;
+  const moved = await rename(path, grave).then(
+    () => true,
+    () => false,
+  );
+  if (!moved) return;
+  if ((await stat(grave)).mtimeMs !== since) await link(grave, path).catch(() => {});
+  await rm(grave, { force: true });
 }
 
 function wrong(reason: string, message: string): AgentError {

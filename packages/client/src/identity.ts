@@ -2,7 +2,7 @@ import { asObject } from "@credence/protocol";
 import { AgentError } from "./errors.ts";
 import { SingleFlight } from "./flight.ts";
 import type { AgentContext } from "./options.ts";
-import { endSignIn, readSignIn, renewSignIn, type SignIn, signInRequired } from "./sign-in.ts";
+import { endSignIn, readSignIn, renewSignIn, type SignIn, signInRequired, subjectOf } from "./sign-in.ts";
 import type { TokenStore } from "./token-store.ts";
 
 /** A person's sign-in over its life: renewed while the IdP renews it, then over. */
@@ -91,11 +91,23 @@ export function createIdentity(context: AgentContext, signIn: SignIn, keeping: S
   async function renew(): Promise<void> {
     if (store === undefined) return renewHere();
     await store.lock(key, async () => {
-      const kept = await readKept(context, { store, key });
-      const changed = kept !== undefined && kept.idToken !== held.idToken && kept.refreshToken !== held.refreshToken;
-      if (changed) held = readSignIn(context, kept);
+      const changed = await adopt(store);
       if (!changed || !usable()) await renewHere();
     });
+  }
+
+  /** Takes over what another process has kept since. @returns whether there was anything. */
+  async function adopt(from: TokenStore): Promise<boolean> {
+    const kept = await readKept(context, { store: from, key });
+    if (kept === undefined || kept.idToken === held.idToken) return false;
+    const found = readSignIn(context, kept);
+    // An older one is what could not be replaced when ours was to be kept: its refresh token is used up.
+    if (found.issuedAt < held.issuedAt) return false;
+    if (subjectOf(found.idToken) !== subjectOf(held.idToken)) {
+      throw signInRequired(where, "Somebody else has signed in under this session's key");
+    }
+    held = found;
+    return true;
   }
 
   async function renewHere(): Promise<void> {
@@ -144,7 +156,10 @@ export function createIdentity(context: AgentContext, signIn: SignIn, keeping: S
       over = true;
       // A renewal that is under way brings a new refresh token: that one is to be revoked, not the old one.
       await renewals.run("renew", async () => {}).catch(() => {});
-      await store?.delete(key);
+      await store?.lock(key, async () => {
+        await adopt(store).catch(() => {});
+        await store.delete(key);
+      });
       return endSignIn(context, held, postLogoutRedirectUri);
     },
   };

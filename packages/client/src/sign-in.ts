@@ -210,7 +210,8 @@ function unusable(where: Where, why: string): AgentError {
   return new AgentError(`The ID token ${why}.`, { ...where, code: "configuration", reason: "id-token-foreign" });
 }
 
-function subjectOf(idToken: string): unknown {
+/** Whom an ID token is about. */
+export function subjectOf(idToken: string): unknown {
   return decodeJws(idToken)?.payload.sub;
 }
 

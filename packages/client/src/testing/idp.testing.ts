@@ -44,6 +44,8 @@ export interface TestIdp {
   answer: Record<string, unknown>;
   /** What policy leaves of the scope that was asked for. */
   grantScope: (asked: readonly string[] | undefined) => readonly string[];
+  /** Whether a refresh token counts once only. */
+  rotates: boolean;
   /** Refresh tokens that still count. */
   readonly refreshTokens: Set<string>;
   idToken(changes?: Record<string, unknown>): Promise<string>;
@@ -147,11 +149,12 @@ export async function startIdp(clock: TestClock, clientIds: ClientIds): Promise<
 
   async function refresh(token: string): Promise<Response> {
     idp.counts.refresh++;
+    if (!idp.rotates && idp.refreshTokens.has(token)) return tokens({}, token);
     return idp.refreshTokens.delete(token) ? tokens({}) : json({ error: "invalid_grant" }, 400);
   }
 
-  async function tokens(changes: Record<string, unknown>): Promise<Response> {
-    const refreshToken = `refresh-${++serial}`;
+  async function tokens(changes: Record<string, unknown>, same?: string): Promise<Response> {
+    const refreshToken = same ?? `refresh-${++serial}`;
     idp.refreshTokens.add(refreshToken);
     return json({
       access_token: `idp-access-${serial}`,
@@ -197,6 +200,7 @@ export async function startIdp(clock: TestClock, clientIds: ClientIds): Promise<
     delay: 0,
     subject: "alice",
     refuse: undefined,
+    rotates: true,
     claims: {},
     answer: {},
     grantScope: (asked) => asked ?? ["ledger.read"],
