@@ -1,4 +1,5 @@
 /** What the standards ask of a client, where no other test looks: against small servers, over real HTTP. */
+import { buildClientMetadata } from "@credence/protocol/metadata";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { APP_CLIENT } from "../../packages/client/src/testing/app.testing.ts";
 import { startServer, type TestServer } from "../../packages/client/src/testing/http.testing.ts";
@@ -127,6 +128,17 @@ describe("a client that shows a certificate", () => {
         reason: "metadata-mtls-endpoint-aliases",
       });
     },
+  );
+});
+
+test("an agent's own document names the ID-JAG's profile, alone, and with it both grants", () => {
+  const document = buildClientMetadata({ clientId: "https://agent.example/client", name: "Agent", redirectUris: [] });
+  expect(document.authorization_grant_profiles_supported).toEqual(["urn:ietf:params:oauth:grant-profile:id-jag"]);
+  expect(document.grant_types).toEqual(
+    expect.arrayContaining([
+      "urn:ietf:params:oauth:grant-type:token-exchange",
+      "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    ]),
   );
 });
 
