@@ -44,10 +44,9 @@ const LEVELS: ReadonlySet<string> = new Set([
   "rule",
 ]);
 const ROLES: ReadonlySet<string> = new Set(["IdP", "resource AS", "resource server", "client"]);
-/** Kinds of state, in the order of the summary, each with its form. */
+/** Kinds of state, in the order of the summary, each with its form. There is none for what is left open. */
 const STATES: Readonly<Record<string, RegExp>> = {
   done: /^done$/,
-  open: /^open: \S/,
   differs: /^done, differently: \S/,
   later: /^later: the issue of [^()]+ \([^)]+\)$/,
   "not ours": /^not ours: \S/,
