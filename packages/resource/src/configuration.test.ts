@@ -71,6 +71,11 @@ test.each<[string, Partial<ResourceServerOptions<Account>> | (() => Partial<Reso
   ],
   ["a client with its secret under another name", { clients: [misnamed] }, /no clientSecret, or an empty one: a/],
   ["a client without id", { clients: [{ ...client, clientId: "" }] }, /no clientId/],
+  [
+    "a protected resource that introspects for an unknown resource",
+    { clients: [{ ...client, introspects: [MCP, `${MCP}/`] }] },
+    /introspects of a names an unknown resource/,
+  ],
   ["a lifetime of nothing", { accessToken: { lifetime: 0 } }, /lifetime/],
   ["issuing without checking", { accessToken: { issue: () => "x" } }, /go together/],
   ["checking without issuing", { accessToken: { check: () => undefined } }, /go together/],

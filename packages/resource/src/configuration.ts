@@ -63,13 +63,16 @@ function checkCustomers<A extends Account>({ customers, issuer: own }: GrantOpti
   }
 }
 
-function checkClients<A extends Account>({ clients }: ResourceServerOptions<A>): void {
+function checkClients<A extends Account>({ clients, resources }: ResourceServerOptions<A>): void {
   if (typeof clients === "function") return;
   const ids = new Set<string>();
   for (const client of clients) {
     if (client.clientId === "") throw wrong("a client has no clientId");
     if (ids.has(client.clientId)) throw wrong(`two clients have the same clientId: ${client.clientId}`);
     ids.add(client.clientId);
+    const introspected = typeof client.introspects === "object" ? client.introspects : [];
+    const foreign = introspected.find((resource) => !Object.hasOwn(resources, resource));
+    if (foreign !== undefined) throw wrong(`introspects of ${client.clientId} names an unknown resource: ${foreign}`);
     const bySecret = client.method === "client_secret_basic" || client.method === "client_secret_post";
     if (bySecret && !client.clientSecret)
       throw wrong(`a client has no clientSecret, or an empty one: ${client.clientId}`);

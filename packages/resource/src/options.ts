@@ -103,8 +103,8 @@ export interface GrantOptions<A extends Account = Account> extends AccountPorts<
     readonly nonceSecret?: Uint8Array;
   };
   /**
-   * Takes every outcome of a redemption, and every refusal of a presented access token, with the exact reason. Nothing
-   * is issued before it has resolved.
+   * Takes every outcome of a redemption, every refusal of a presented access token, and what was refused or ended at the
+   * endpoints for tokens, with the exact reason. Nothing is issued before it has resolved.
    */
   readonly record: (event: ReceiverEvent) => void | Promise<void>;
   /** Seconds since the epoch; the system's clock by default. */

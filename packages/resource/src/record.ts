@@ -1,8 +1,11 @@
 import type { RefusalReason } from "@credence/protocol/reasons";
 
-/** What is recorded of one redemption, or of one refused access token: for the operator, never for the wire. */
+/**
+ * What is recorded of one redemption, of one refused access token, of one access token that its client has ended, and of one
+ * refused request to introspect or end one: for the operator, never for the wire.
+ */
 export interface ReceiverEvent {
-  readonly kind: "redemption" | "access";
+  readonly kind: "redemption" | "access" | "introspection" | "revocation";
   readonly outcome: "granted" | "refused";
   /** Fresh and random; the answer on the wire carries it too. */
   readonly decisionId: string;

@@ -1,54 +1,108 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { basic, CLIENT, expectRefused, type House, house, NOON } from "./house.testing.ts";
+import { CLIENT, expectRefused, type House, house, listen, NOON } from "./house.testing.ts";
+import type { ResourceServerOptions } from "./options.ts";
+import type { Account } from "./redeem/subject.ts";
 import type { Revocation } from "./revocation.ts";
+import { sqliteStore } from "./sqlite.ts";
 import { memoryStore } from "./store.ts";
 
+type Format = "jwt" | "opaque";
+
+/** A house, and an API of its resource over HTTP. */
+interface Shared extends AsyncDisposable {
+  readonly home: House;
+  /** Calls the API. */
+  call(token: string): Promise<{ readonly status: number; readonly reason: string | undefined }>;
+}
+
+async function withApi(home: House): Promise<Shared> {
+  const serve = home.server.protect({}, (_, access) => Response.json({ sub: access.sub }));
+  const api = await listen((request) => serve(request));
+  return {
+    home,
+    async call(token) {
+      const known = home.events.length;
+      const { status } = await fetch(`${api.url}/mcp`, { headers: { authorization: `Bearer ${token}` } });
+      return { status, reason: home.events[known]?.reason };
+    },
+    async [Symbol.asyncDispose]() {
+      await api[Symbol.asyncDispose]();
+      await home[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** A house with a clock that its store reads, too. */
-async function shared(format: "jwt" | "opaque" = "jwt"): Promise<House> {
+async function shared(format: Format = "jwt", change: Partial<ResourceServerOptions<Account>> = {}): Promise<Shared> {
   const time = { now: () => NOON };
-  const home = await house(() => ({ store: memoryStore({ now: () => time.now() }), accessToken: { format } }));
+  const store = memoryStore({ now: () => time.now() });
+  const home = await house(() => ({ store, accessToken: { format }, ...change }));
   time.now = () => home.clock.now;
-  return home;
+  return withApi(home);
 }
 
 const tokenOf = async (home: House, claims = {}) =>
   String((await home.redeem({ assertion: await home.idJag(claims) })).body.access_token);
-const works = async (home: House, token: string) => (await home.server.check(token)).ok;
 
-function post(
-  home: House,
-  path: string,
-  form: Record<string, string>,
-  who: string = CLIENT.clientId,
-): Promise<Response> {
-  const headers = { authorization: basic(who, CLIENT.clientSecret) };
-  return fetch(`${home.url}${path}`, { method: "POST", headers, body: new URLSearchParams(form) });
-}
+const GOOD = { status: 200, reason: undefined };
+const REVOKED = { status: 401, reason: "access-token-revoked" };
 
-describe("a revocation", () => {
+describe.each(["jwt", "opaque"] as const)("a revocation, where tokens are %s,", (format) => {
   test.each<[string, (iss: string, jti: string) => Revocation]>([
     ["of a person", (iss) => ({ iss, sub: "alice" })],
     ["of a person's client", (iss) => ({ iss, sub: "alice", clientId: CLIENT.clientId })],
     ["of a client", (iss) => ({ iss, clientId: CLIENT.clientId })],
     ["of one ID-JAG", (iss, jti) => ({ iss, jti })],
     ["of an issuer", (iss) => ({ iss })],
-  ])("%s kills the token that is out, and the ID-JAG that is not redeemed yet", async (_, what) => {
-    await using home = await shared();
-    const jti = crypto.randomUUID();
-    const token = await tokenOf(home, { jti });
-    const pending = await home.idJag({ jti: what("", "x").jti === undefined ? crypto.randomUUID() : jti });
-    expect(await works(home, token)).toBe(true);
-    await home.server.revoke(what(home.idp.issuer, jti));
-    expect(await home.server.check(token)).toMatchObject({ ok: false, refusal: { reason: "access-token-revoked" } });
-    expectRefused(await home.redeem({ assertion: pending }), 400, "invalid_grant", "id-jag-revoked");
-  });
+  ])(
+    "%s kills the token that is out, and the ID-JAG that is not redeemed yet; what is issued later works",
+    async (_, what) => {
+      await using own = await shared(format);
+      const { home, call } = own;
+      const jti = crypto.randomUUID();
+      const token = await tokenOf(home, { jti });
+      const ofIdJag = what("", "x").jti !== undefined;
+      const pending = await home.idJag({ jti: ofIdJag ? jti : crypto.randomUUID() });
+      expect(await call(token)).toEqual(GOOD);
+      await home.server.revoke(what(home.idp.issuer, jti));
+      expect(await call(token)).toEqual(REVOKED);
+      expectRefused(await home.redeem({ assertion: pending }), 400, "invalid_grant", "id-jag-revoked");
+      home.clock.now = NOON + 1;
+      expect(await call(await tokenOf(home))).toEqual(GOOD);
+      expect(await call(token)).toEqual(REVOKED);
+      expectRefused(await home.redeem({ assertion: pending }), 400, "invalid_grant", "id-jag-revoked");
+    },
+  );
 
+  test("of an issuer's tenant reaches that tenant's people, and no other's", async () => {
+    const idp = { issuer: "" };
+    const of = (tenant: string) => ({ id: tenant, issuers: [{ issuer: idp.issuer, tenant }] });
+    const store = memoryStore({ now: () => NOON });
+    const home = await house((_, { issuer }) => {
+      idp.issuer = issuer;
+      const resolveSubject = ({ customer }: { customer: string }) => ({ id: `${customer}/alice`, customer });
+      return { store, accessToken: { format }, customers: [of("t1"), of("t2")], resolveSubject };
+    });
+    await using own = await withApi(home);
+    const [one, two] = [await tokenOf(home, { tenant: "t1" }), await tokenOf(home, { tenant: "t2" })];
+    await home.server.revoke({ iss: idp.issuer, sub: "alice" });
+    expect([await own.call(one), await own.call(two)]).toEqual([GOOD, GOOD]);
+    await home.server.revoke({ iss: idp.issuer, tenant: "t1" });
+    expect([await own.call(one), await own.call(two)]).toEqual([REVOKED, GOOD]);
+  });
+});
+
+describe("a revocation", () => {
   test("leaves what is rooted later alone, and what is rooted in its very second dead", async () => {
-    await using home = await shared();
+    await using own = await shared();
+    const { home } = own;
     await home.server.revoke({ iss: home.idp.issuer, sub: "alice" });
     expectRefused(await home.redeem(), 400, "invalid_grant", "id-jag-revoked");
     home.clock.now = NOON + 1;
-    expect(await works(home, await tokenOf(home))).toBe(true);
+    expect(await own.call(await tokenOf(home))).toEqual(GOOD);
   });
 
   test.each<[string, (iss: string) => Revocation]>([
@@ -58,104 +112,115 @@ describe("a revocation", () => {
     ["another issuer", () => ({ iss: "https://other.example", sub: "alice" })],
     ["another ID-JAG", (iss) => ({ iss, jti: "other" })],
   ])("of %s leaves a token alone", async (_, what) => {
-    await using home = await shared();
-    const token = await tokenOf(home);
-    await home.server.revoke(what(home.idp.issuer));
-    expect(await works(home, token)).toBe(true);
+    await using own = await shared();
+    const token = await tokenOf(own.home);
+    await own.home.server.revoke(what(own.home.idp.issuer));
+    expect(await own.call(token)).toEqual(GOOD);
   });
 
   test("of an ID-JAG and a person together is a mistake", async () => {
-    await using home = await shared();
-    await expect(home.server.revoke({ iss: home.idp.issuer, sub: "alice", jti: "j" })).rejects.toThrow(
+    await using own = await shared();
+    await expect(own.home.server.revoke({ iss: own.home.idp.issuer, sub: "alice", jti: "j" })).rejects.toThrow(
       "by its jti alone",
     );
   });
 
-  test("counts for every server on the same store", async () => {
-    const store = memoryStore({ now: () => NOON });
-    await using one = await house(() => ({ store }));
-    const token = await tokenOf(one);
-    await using other = await house(() => ({ store }));
-    await other.server.revoke({ iss: one.idp.issuer, sub: "alice" });
-    expect(await works(one, token)).toBe(false);
+  test("reaches a token whose issuer's clock was ahead", async () => {
+    await using own = await shared();
+    const { home } = own;
+    const jti = crypto.randomUUID();
+    const ahead = await tokenOf(home, { iat: NOON + 20, exp: NOON + 320 });
+    const named = await tokenOf(home, { jti, iat: NOON + 20, exp: NOON + 320 });
+    home.clock.now = NOON + 5;
+    await home.server.revoke({ iss: home.idp.issuer, jti });
+    expect([await own.call(ahead), await own.call(named)]).toEqual([GOOD, REVOKED]);
+    await home.server.revoke({ iss: home.idp.issuer, sub: "alice" });
+    expect(await own.call(ahead)).toEqual(REVOKED);
+    // Nor does an ID-JAG from ahead of its time become a token in the second of the revocation.
+    const assertion = await home.idJag({ iat: NOON + 25, exp: NOON + 325 });
+    expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-revoked");
   });
 
-  test("that can not be looked up refuses", async () => {
+  test("that can not be looked up refuses, and says so", async () => {
     const store = memoryStore({ now: () => NOON });
-    await using home = await house(() => ({ store: { ...store, epochs: () => Promise.reject(new Error("down")) } }));
-    expectRefused(await home.redeem(), 503, "temporarily_unavailable", "store-unavailable");
+    const down = { on: false };
+    const epochs = async (keys: readonly string[]) => {
+      if (down.on) throw new Error("connection lost");
+      return store.epochs(keys);
+    };
+    const home = await house(() => ({ store: { ...store, epochs } }));
+    await using own = await withApi(home);
+    const token = await tokenOf(home);
+    down.on = true;
+    const answer = await home.redeem();
+    expectRefused(answer, 503, "temporarily_unavailable", "store-unavailable");
+    expect(answer.event?.detail).toBe("store.epochs failed");
+    expect(await own.call(token)).toEqual({ status: 503, reason: "store-unavailable" });
+  });
+
+  test("that can not be kept is not as if it were", async () => {
+    const raiseEpoch = () => Promise.reject(new Error("disk full"));
+    await using home = await house(() => ({ store: { ...memoryStore(), raiseEpoch } }));
+    await expect(home.server.revoke({ iss: home.idp.issuer })).rejects.toMatchObject({ reason: "store-unavailable" });
   });
 });
 
-describe.each(["jwt", "opaque"] as const)("with %s tokens", (format) => {
-  test("the revocation endpoint ends a client's own token, whoever asks again", async () => {
-    await using home = await shared(format);
-    const token = await tokenOf(home);
-    expect((await post(home, "/revoke", { token })).status).toBe(200);
-    expect(await works(home, token)).toBe(false);
-    expect((await post(home, "/revoke", { token })).status).toBe(200);
-    expect((await post(home, "/revoke", { token: "unknown" })).status).toBe(200);
-  });
-
-  test("another client's token is left alone, and a stranger is refused", async () => {
-    await using home = await shared(format);
-    const token = await tokenOf(home);
-    expect((await post(home, "/revoke", { token }, "other-agent")).status).toBe(200);
-    expect((await post(home, "/revoke", { token }, "nobody")).status).toBe(401);
-    expect(await works(home, token)).toBe(true);
-  });
-
-  test("introspection tells a client of its own tokens, and nobody of the root", async () => {
-    await using home = await shared(format);
-    const token = await tokenOf(home);
-    const told = await (await post(home, "/introspect", { token })).json();
-    expect(told).toMatchObject({
-      active: true,
-      token_type: "Bearer",
-      client_id: CLIENT.clientId,
-      sub: "acme/alice",
-      aud: home.resource,
-      scope: "ledger.read",
-    });
-    expect(told).not.toHaveProperty("root");
-    expect(await (await post(home, "/introspect", { token }, "other-agent")).json()).toEqual({ active: false });
-    home.clock.now = NOON + 300;
-    expect(await (await post(home, "/introspect", { token })).json()).toEqual({ active: false });
-  });
-
-  test("introspection tells a protected resource of every token, and of nothing that is none", async () => {
-    const store = memoryStore({ now: () => NOON });
-    const api = {
-      clientId: "api",
-      method: "client_secret_basic",
-      clientSecret: CLIENT.clientSecret,
-      introspects: true,
-    } as const;
-    await using home = await house(() => ({ store, accessToken: { format }, clients: [CLIENT, api] }));
-    const token = await tokenOf(home);
-    expect(await (await post(home, "/introspect", { token }, "api")).json()).toMatchObject({ active: true });
-    for (const no of ["x", await home.idJag(), `${token}x`]) {
-      expect(await (await post(home, "/introspect", { token: no }, "api")).json()).toEqual({ active: false });
-    }
-    expect((await post(home, "/introspect", {}, "api")).status).toBe(400);
-    expect((await fetch(`${home.url}/introspect`)).status).toBe(405);
-  });
-});
-
-test("an opaque token says nothing, and the store holds none", async () => {
-  const kept: string[] = [];
-  const store = memoryStore({ now: () => NOON });
-  await using home = await house(() => ({
-    store: {
-      ...store,
-      put: (key, value, at) => {
-        kept.push(key, value);
-        return store.put(key, value, at);
+describe("two servers of one issuer, on one store", () => {
+  /** Two processes of one deployment, as far as each can tell: one issuer, one key, one file. */
+  async function replicas(format: Format) {
+    const directory = mkdtempSync(join(tmpdir(), "credence-replicas-"));
+    const stores = [1, 2].map(() => sqliteStore(join(directory, "store.db")));
+    const [store, otherStore] = stores;
+    if (store === undefined || otherStore === undefined) throw new Error("There are two stores");
+    const first = await house(() => ({ store, accessToken: { format }, now: () => Math.floor(Date.now() / 1_000) }));
+    const second = await house(({ customers: _, ...base }) => ({
+      store: otherStore,
+      accessToken: { format },
+      now: () => Math.floor(Date.now() / 1_000),
+      issuer: first.url,
+      resources: { [first.resource]: Object.values(base.resources)[0] ?? { scopes: {} } },
+      customers: [{ id: "acme", issuers: [{ issuer: first.idp.issuer }] }],
+      signingKey: first.key.privateJwk,
+    }));
+    const [one, two] = [await withApi(first), await withApi(second)];
+    return {
+      one,
+      two,
+      /** An ID-JAG of this moment. */
+      async idJag() {
+        first.clock.now = Math.floor(Date.now() / 1_000);
+        return first.idJag();
       },
-    },
-    accessToken: { format: "opaque" },
-  }));
-  const token = await tokenOf(home);
-  expect(token).toMatch(/^[\w-]{43}$/);
-  expect(kept.join()).not.toContain(token);
+      async [Symbol.asyncDispose]() {
+        await one[Symbol.asyncDispose]();
+        await two[Symbol.asyncDispose]();
+        for (const each of stores) each.close();
+        rmSync(directory, { recursive: true });
+      },
+    };
+  }
+
+  test.each(["jwt", "opaque"] as const)("take each other's %s tokens, and revocations at once", async (format) => {
+    await using both = await replicas(format);
+    const { one, two } = both;
+    const redeemed = await one.home.redeem({ assertion: await both.idJag() });
+    const token = String(redeemed.body.access_token);
+    expect([await one.call(token), await two.call(token)]).toEqual([GOOD, GOOD]);
+    const pending = await both.idJag();
+    await two.home.server.revoke({ iss: one.home.idp.issuer, sub: "alice" });
+    expect([await one.call(token), await two.call(token)]).toEqual([REVOKED, REVOKED]);
+    expectRefused(await one.home.redeem({ assertion: pending }), 400, "invalid_grant", "id-jag-revoked");
+    const later = async () => (await one.home.redeem({ assertion: await both.idJag() })).status;
+    await expect.poll(later, { timeout: 5_000 }).toBe(200);
+  });
+
+  test("redeem one ID-JAG once, of fifty times at each", async () => {
+    await using both = await replicas("jwt");
+    const assertion = await both.idJag();
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => (index % 2 ? both.one : both.two).home.redeem({ assertion })),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ event: _, body }) => body.error === "invalid_grant")).toHaveLength(99);
+  });
 });

@@ -56,9 +56,12 @@ export async function isUnrevoked(
   const { iss, sub, jti, iat } = root;
   const whose = root.tenant === undefined ? { iss } : { iss, tenant: root.tenant };
   const names = [{ ...whose, jti }, whose, { ...whose, sub }, { ...whose, clientId }, { ...whose, sub, clientId }];
+  const keys = await Promise.all(names.map(keyOf));
+  const own = accessToken === undefined ? undefined : await keyOfToken(accessToken);
+  // Both are asked in one breath, and neither before the other's failure would be heard.
   const [[ofIdJag, ...others], ended] = await Promise.all([
-    store.epochs(await Promise.all(names.map(keyOf))),
-    accessToken === undefined ? undefined : store.get(await keyOfToken(accessToken)),
+    store.epochs(keys),
+    own === undefined ? undefined : store.get(own),
   ]);
   if (ofIdJag !== undefined || ended !== undefined) return false;
   const since = Math.min(iat, issuedAt);

@@ -94,6 +94,7 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
   const check = tokenChecker({ issuer, jwks, ownFormat, isAlive, consume, record, now });
   const route = router(receiver, jwks, record, {
     ...receiver,
+    record,
     read: tokenReader({ issuer, jwks, ownFormat, isAlive, now }),
     end: (token, claims) => opaque?.end(token) ?? revokeAccessToken(claims, named),
   });

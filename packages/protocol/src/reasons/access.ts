@@ -48,6 +48,12 @@ export const ACCESS_REASONS = {
     means: "The grant that the access token goes back to was revoked.",
     mend: "Go back to the IdP for a new ID-JAG, if the person and the agent should have access.",
   },
+  "access-token-client": {
+    error: "invalid_grant",
+    section: "RFC 7009 §2.1",
+    means: "The access token that a client wants to end was issued to another client.",
+    mend: "End tokens as the client that they were issued to; an admin revokes by person, client or ID-JAG.",
+  },
   "scope-insufficient": {
     error: "insufficient_scope",
     section: "RFC 6750 §3.1",

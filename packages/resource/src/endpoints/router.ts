@@ -1,4 +1,3 @@
-import { type Refusal, randomId } from "@credence/protocol";
 import type { JwkSet } from "@credence/protocol/jws";
 import { authorizationServerMetadataUrls, protectedResourceMetadataUrls } from "@credence/protocol/metadata";
 import type { RequestContext } from "../context.ts";
@@ -7,9 +6,9 @@ import type { Resources } from "../redeem/offer.ts";
 import type { Receiver } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
 import { authorizePage } from "./authorize.ts";
-import { introspect, revokeToken, type TokenPorts, tokenServiceEndpoint } from "./introspection.ts";
+import { introspectionEndpoint, revocationEndpoint, type TokenPorts } from "./introspection.ts";
 import { authorizationServerDocument, endpointsOf, protectedResourceDocument } from "./metadata.ts";
-import { refusalAnswer, tokenEndpoint } from "./token.ts";
+import { tokenEndpoint } from "./token.ts";
 
 type Endpoint = (request: Request, context: RequestContext) => Response | Promise<Response>;
 
@@ -29,12 +28,11 @@ export function router<A extends Account>(
 ): Router {
   const { issuer, resources } = receiver;
   const { token, jwks: jwksUri, authorize, introspection, revocation } = endpointsOf(issuer);
-  const refused = (request: Request, refusal: Refusal) => refusalAnswer(request, refusal, randomId(), issuer);
   const [metadata = ""] = authorizationServerMetadataUrls(issuer);
   const endpoints = new Map<string, Endpoint>([
     [pathOf(token), (request, context) => tokenEndpoint(request, receiver, record, context)],
-    [pathOf(introspection), tokenServiceEndpoint((request) => introspect(request, tokens), refused)],
-    [pathOf(revocation), tokenServiceEndpoint((request) => revokeToken(request, tokens), refused)],
+    [pathOf(introspection), introspectionEndpoint(tokens)],
+    [pathOf(revocation), revocationEndpoint(tokens)],
     [pathOf(jwksUri), documentEndpoint(jwks)],
     [pathOf(authorize), authorizePage],
     [pathOf(metadata), documentEndpoint(authorizationServerDocument(issuer, resources))],

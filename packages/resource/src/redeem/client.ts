@@ -27,8 +27,11 @@ export interface RegisteredClient {
   readonly customers?: readonly string[];
   /** Every redemption needs a DPoP proof and an ID-JAG that is bound to its key; a public client may redeem then. */
   readonly dpopBound?: boolean;
-  /** Whether it is a protected resource that may introspect tokens of every client; `false` by default. @see RFC 7662 §4 */
-  readonly introspects?: boolean;
+  /**
+   * Whether it is a protected resource that may introspect tokens of every client: the resources that it stands for, or `true` for
+   * all of this server's. By default it is none. @see RFC 7662 §4
+   */
+  readonly introspects?: boolean | readonly string[];
 }
 
 /** An OAuth client of this authorization server: an agent, as it is known here. */
