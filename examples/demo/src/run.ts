@@ -1,5 +1,6 @@
 /** What the examples' commands have in common: flags, signals, and a clean end. */
 import { parseArgs } from "node:util";
+import { AgentError } from "@credence/client";
 
 /** What an example starts, ended in reverse order. */
 export interface Scene {
@@ -43,6 +44,24 @@ export async function runExample(about: string, play: (scene: Scene) => Promise<
   if (once) return leave(0);
   process.stderr.write("Everything stays up until Ctrl-C.\n");
   return new Promise<never>(() => {});
+}
+
+/**
+ * What an agent hears when the organization, or the app, says no.
+ *
+ * @param asking - What must be refused.
+ * @throws what was thrown, where that is no refusal; Error where nothing was.
+ */
+export async function denialOf(asking: Promise<unknown>): Promise<{ error: string; decision: string | undefined }> {
+  const thrown = await asking.then(
+    () => new Error("It was not refused."),
+    (error: unknown) => error,
+  );
+  // An SDK between us and the agent wraps what it heard.
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (error instanceof AgentError) return { error: error.code, decision: error.decisionId };
+  }
+  throw thrown;
 }
 
 function readFlags(about: string): boolean {

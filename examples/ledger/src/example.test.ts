@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { playExample } from "../../demo/src/play.testing.ts";
 
-test("the ledger's example starts with one command, lets Alice's agent in and turns Bob's away", async () => {
+test("the ledger's example starts with one command, lets Alice's agent in and turns Bob's away", {
+  timeout: 120_000,
+}, async () => {
   const { code, outcomes } = await playExample("ledger");
   expect(outcomes).toEqual([
     {

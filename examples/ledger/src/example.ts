@@ -1,10 +1,10 @@
 /** The ledger at work: Alice's agent lists its entries by MCP, Bob's is turned away. `npm run example -- ledger` */
-import { AgentError, createAgent } from "@credence/client";
+import { createAgent } from "@credence/client";
 import { nodeFetch } from "@credence/client/node";
 import { callTool, connect } from "@credence/example-assistant";
 import { secret, startDemo } from "@credence/example-demo/demo";
 import { findPort } from "@credence/example-demo/processes";
-import { runExample, type Scene } from "@credence/example-demo/run";
+import { denialOf, runExample, type Scene } from "@credence/example-demo/run";
 import { serve } from "@hono/node-server";
 import { createLedger } from "./app.ts";
 
@@ -36,17 +36,5 @@ async function play({ onEnd, say, show }: Scene): Promise<void> {
   const alices = await connect(await demo.signIn(agent), ledger.resource);
   show("Alice's agent lists the entries", JSON.parse(await callTool(alices, "list_entries")));
   await alices.close();
-  show("Bob's agent", await refusalOf(connect(await demo.signIn(agent, demo.bob), ledger.resource)));
-}
-
-/** What the agent hears of a denial, however deep the MCP SDK has put it. */
-async function refusalOf(asking: Promise<unknown>): Promise<{ error: string; decision: string | undefined }> {
-  const thrown = await asking.then(
-    () => new Error("Bob's agent was let in"),
-    (error: unknown) => error,
-  );
-  for (let error = thrown; error instanceof Error; error = error.cause) {
-    if (error instanceof AgentError) return { error: error.code, decision: error.decisionId };
-  }
-  throw thrown;
+  show("Bob's agent", await denialOf(connect(await demo.signIn(agent, demo.bob), ledger.resource)));
 }
