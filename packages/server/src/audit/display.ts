@@ -87,6 +87,8 @@ function why(event: RecordedEvent): string {
     ...(event.changes ?? []).map(({ action, kind, id }) => `${action} ${kind} ${id}`),
     ...(event.revision === undefined ? [] : [`revision ${event.revision}`]),
     ...(event.members ? [`changed: ${event.members.join(" ")}`] : []),
+    ...(event.methods ? [`by ${event.methods.join(" and ")}`] : []),
+    ...(event.factor ? [event.factor] : []),
     ...(event.key ? [`${event.key.use} ${event.key.alg} ${event.key.kid}`] : []),
     ...(event.altered ? [`ALTERED: ${event.altered.join(" ")}`] : []),
   ];

@@ -11,6 +11,13 @@ export const AUDIT_CODES = [
   "sign-in.succeeded",
   "sign-in.failed",
   "sign-out",
+  "token.revoked",
+  "session.ended",
+  "grant.ended",
+  "factor.added",
+  "factor.changed",
+  "factor.removed",
+  "factors.reset",
   "grant.refused",
   "organization.changed",
   "key.created",
@@ -94,6 +101,10 @@ export interface AuditEvent {
   readonly reasons?: readonly AuditReason[];
   /** Connections that would have granted, had one condition been otherwise: each with that condition. */
   readonly nearMisses?: readonly AuditReason[];
+  /** What a sign-in took: `password`, `totp`, `passkey`, `device-bound-passkey`. */
+  readonly methods?: readonly string[];
+  /** What somebody has added beside a password, or removed: `passkey`, `totp` or `recovery-code`. */
+  readonly factor?: string;
   /** Of the ID-JAG. */
   readonly jti?: string;
   /** Of the ID-JAG, in seconds. */

@@ -103,6 +103,8 @@ const payloadSchema = z.strictObject({
   connections: texts,
   reasons,
   nearMisses: reasons,
+  methods: texts,
+  factor: text,
   jti: text,
   lifetime: count,
   revision: count,

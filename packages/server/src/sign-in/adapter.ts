@@ -46,7 +46,7 @@ function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
       const expiresAt = expiresIn === undefined ? undefined : now() + expiresIn;
       const uid = model === "Session" && payload.uid !== undefined ? hashed(payload.uid) : undefined;
       const grantId = model === "Grant" ? key : grantOf(model, payload);
-      await putSealed(ports, { model, key, uid, grantId, expiresAt }, kept);
+      await putSealed(ports, { model, key, uid, grantId, subject: subjectOf(model, payload), expiresAt }, kept);
       if (uid !== undefined) await putSessionPointers(ports, payload, expiresAt);
       if (await hasEnded(ports, uid, grantId)) await store.deleteArtifact(model, key);
     },
@@ -84,6 +84,13 @@ function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
 
 function grantOf(model: string, payload: AdapterPayload): string | undefined {
   return OF_A_GRANT.has(model) && payload.grantId !== undefined ? hashed(payload.grantId) : undefined;
+}
+
+/** What a person is shown as theirs, and may end. */
+const OF_A_PERSON: ReadonlySet<string> = new Set(["Session", "RefreshToken"]);
+
+function subjectOf(model: string, { accountId }: AdapterPayload): string | undefined {
+  return OF_A_PERSON.has(model) && accountId !== undefined ? hashed(accountId) : undefined;
 }
 
 async function hasEnded(

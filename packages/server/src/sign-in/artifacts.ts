@@ -13,7 +13,7 @@ export interface Sealing {
 export interface ArtifactPorts {
   readonly store: Pick<
     Store,
-    "putArtifact" | "artifact" | "artifactByUid" | "consumeArtifact" | "deleteArtifact" | "deleteGrant"
+    "putArtifact" | "artifact" | "artifactByUid" | "artifactsOf" | "consumeArtifact" | "deleteArtifact" | "deleteGrant"
   >;
   readonly sealing: Sealing;
   /** Seconds since the epoch. */
@@ -26,6 +26,7 @@ export interface NewArtifact {
   readonly key: string;
   readonly uid?: string | undefined;
   readonly grantId?: string | undefined;
+  readonly subject?: string | undefined;
   /** Seconds since the epoch. */
   readonly expiresAt?: number | undefined;
 }
@@ -41,7 +42,7 @@ export function hashed(id: string): string {
 /** Seals a payload and stores it. */
 export async function putSealed(
   { store, sealing }: ArtifactPorts,
-  { model, key, uid, grantId, expiresAt }: NewArtifact,
+  { model, key, uid, grantId, subject, expiresAt }: NewArtifact,
   payload: unknown,
 ): Promise<void> {
   await store.putArtifact({
@@ -49,6 +50,7 @@ export async function putSealed(
     key,
     ...(uid === undefined ? {} : { uid }),
     ...(grantId === undefined ? {} : { grantId }),
+    ...(subject === undefined ? {} : { subject }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     payload: await sealing.seal(JSON.stringify(payload), place(model, key)),
   });

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import { hashed } from "./artifacts.ts";
 
 /**
- * Back-off for guessed passwords: per account and address, per account, per address.
+ * Back-off for guessed passwords and codes: per account and address, per account, per address.
  *
  * The memory is bounded, and an email counts whether somebody has it or not. A stranger who guesses at an account can
  * make its owner wait a minute at most: the limit that grows long is the guesser's own.
@@ -16,11 +16,20 @@ interface Limit {
   readonly longest: number;
 }
 
-const LIMITS = {
+/** How much is let through, for each of the three. */
+export type Limits = Readonly<Record<"pair" | "account" | "address", Limit>>;
+
+export const PASSWORD_LIMITS: Limits = {
   pair: { free: 5, longest: 900 },
   account: { free: 20, longest: 60 },
   address: { free: 50, longest: 300 },
-} as const satisfies Record<string, Limit>;
+};
+
+/**
+ * A code has a million values, and whoever guesses one knows the password already: here the account's own limit grows long,
+ * though its owner then waits, too.
+ */
+export const CODE_LIMITS: Limits = { ...PASSWORD_LIMITS, account: { free: 10, longest: 900 } };
 
 /** Seconds of quiet after which failures are forgotten. */
 const FORGET = 900;
@@ -34,36 +43,36 @@ interface Count {
   last: number;
 }
 
-/** Permission to try a password; or how many seconds to wait. */
+/** Permission to try a password or code; or how many seconds to wait. */
 export type Attempt = { readonly wait: number } | { readonly wait: 0; succeeded(): void };
 
 /** Counts attempts. */
 export interface Attempts {
   /**
-   * Asks to try a password. The attempt counts as failed until it is said to have succeeded, so that many at once do not
+   * Asks to try one. The attempt counts as failed until it is said to have succeeded, so that many at once do not
    * pass the limit together.
    *
-   * @param email - As typed.
+   * @param account - The email as typed, or who it is.
    * @param source - The client's address.
    * @param now - Seconds since the epoch.
    */
-  begin(email: string, source: string, now: number): Attempt;
+  begin(account: string, source: string, now: number): Attempt;
 }
 
 /** Makes the counts, empty. */
-export function createAttempts(): Attempts {
+export function createAttempts(limits: Limits = PASSWORD_LIMITS): Attempts {
   const pairs = createCounts();
   const accounts = createCounts();
   const addresses = createCounts();
 
   return {
-    begin(email, source, now) {
-      const account = hashed(email.toLowerCase());
+    begin(who, source, now) {
+      const account = hashed(who.toLowerCase());
       const address = network(source);
       const limited: readonly (readonly [Counts, string, Limit])[] = [
-        [pairs, `${account} ${address}`, LIMITS.pair],
-        [accounts, account, LIMITS.account],
-        [addresses, address, LIMITS.address],
+        [pairs, `${account} ${address}`, limits.pair],
+        [accounts, account, limits.account],
+        [addresses, address, limits.address],
       ];
       // Asked before anything is remembered: who has to wait leaves no trace, and so pushes out nobody else's.
       const before = limited.map(([counts, key]) => counts.known(key, now) ?? fresh(now));

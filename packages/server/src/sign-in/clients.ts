@@ -1,21 +1,32 @@
+import { isClientSecret } from "@credence/protocol/client-auth";
 import type { AdapterPayload } from "oidc-provider";
 import type { ClientDocuments } from "../directory/client-documents.ts";
 import type { Agent, App, RelyingParty } from "../directory/types.ts";
+import { PATHS } from "./paths.ts";
 
 /** What a look-up of an OAuth client needs. */
 export interface ClientPorts {
+  readonly issuer: string;
   readonly store: {
     agent(id: string): Promise<Agent | undefined>;
     appByRelyingParty(clientId: string): Promise<App | undefined>;
   };
-  /** Resolves the secret of an agent or relying party that has one. */
-  readonly clientSecret: (client: Credential) => string | Promise<string>;
+  readonly clientSecrets: ClientSecrets;
   /** What agents say of themselves. */
   readonly documents: Pick<ClientDocuments, "metadata">;
 }
 
+/**
+ * Resolves the secrets of an agent or relying party that has any: the one that it has now, and while that takes over from
+ * another, the one before. Rejects when none can be had.
+ */
+export type ClientSecrets = (client: Credential) => readonly string[] | Promise<readonly string[]>;
+
 /** A client's id and how it proves itself, whether it is an agent or an app that signs people in. */
 export type Credential = Pick<Agent, "id" | "auth">;
+
+/** The page of one's own account, as a client of this IdP. No agent and no app can have this id. */
+export const ACCOUNT_CLIENT_ID = "_account";
 
 /** A host that nobody can have. @see RFC 6761 §6.4 */
 const SECTOR_HOST = "apps.credence.invalid";
@@ -32,11 +43,40 @@ const CLIENT_ID_MAX = 2048;
  */
 export async function findClient(ports: ClientPorts, clientId: string): Promise<AdapterPayload | undefined> {
   if (clientId.length > CLIENT_ID_MAX) return undefined;
+  if (clientId === ACCOUNT_CLIENT_ID) return accountMetadata(ports);
   const agent = await ports.store.agent(clientId);
   if (agent?.enabled) return agentMetadata(agent, ports);
   if (agent !== undefined) return undefined;
   const app = await ports.store.appByRelyingParty(clientId);
   return app?.enabled && app.sso ? relyingPartyMetadata(app, app.sso, ports) : undefined;
+}
+
+/** Where the page of one's own account waits for the end of a sign-in. */
+export function accountRedirectUri(issuer: string): string {
+  return `${issuer.replace(/\/$/, "")}${PATHS.account}/signed-in`;
+}
+
+/**
+ * The page of one's own account asks for a sign-in as agents do. It never redeems the code: nobody knows the verifier, and the
+ * session is all that it wants.
+ */
+function accountMetadata({ issuer }: Pick<ClientPorts, "issuer">): AdapterPayload {
+  const redirectUris = [accountRedirectUri(issuer)];
+  return {
+    ...commonMetadata({ id: ACCOUNT_CLIENT_ID, name: "Your account", redirectUris, postLogoutRedirectUris: [] }),
+    token_endpoint_auth_method: "none",
+  };
+}
+
+/**
+ * Whether a secret is one of the client's: it may have two, while one takes over from the other.
+ * @see RFC 6749 §2.3.1
+ */
+export async function isSecretOf(ports: ClientPorts, clientId: string, secret: string): Promise<boolean> {
+  const agent = await ports.store.agent(clientId);
+  const auth = agent === undefined ? (await ports.store.appByRelyingParty(clientId))?.sso?.auth : agent.auth;
+  if (auth === undefined || !("secret" in auth)) return false;
+  return isClientSecret(secret, await ports.clientSecrets({ id: clientId, auth }));
 }
 
 async function agentMetadata(agent: Agent, ports: ClientPorts): Promise<AdapterPayload> {
@@ -96,7 +136,7 @@ async function credentialMetadata(client: Credential, ports: ClientPorts): Promi
   switch (auth.method) {
     case "client_secret_basic":
     case "client_secret_post":
-      return { token_endpoint_auth_method: auth.method, client_secret: await ports.clientSecret(client) };
+      return { token_endpoint_auth_method: auth.method, client_secret: (await ports.clientSecrets(client))[0] };
     case "private_key_jwt":
       return {
         token_endpoint_auth_method: auth.method,

@@ -1,7 +1,10 @@
 import { type Configuration, errors, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
+import { ACR_VALUES, acrSatisfies, isAcr } from "../directory/acr.ts";
 import { type NamingSecrets, subjectFor } from "../directory/subject.ts";
 import type { App, Person } from "../directory/types.ts";
 import { type AdapterPorts, createAdapter } from "./adapter.ts";
+import { basePath, PATHS } from "./paths.ts";
+import { ACR_CHECK, acrValues } from "./progress.ts";
 
 /** Lifetimes in seconds. */
 export interface Lifetimes {
@@ -28,20 +31,6 @@ export const DEFAULT_LIFETIMES: Lifetimes = {
   refreshToken: 14 * 86_400,
   grant: 30 * 86_400,
 };
-
-/** How our own sign-in with a password calls itself. @see RFC 8176 (`pwd`) */
-export const PASSWORD_SIGN_IN = { acr: "urn:credence:acr:password", amr: ["pwd"] } as const;
-
-/** Paths below the issuer. */
-export const PATHS = {
-  authorize: "/authorize",
-  token: "/token",
-  userinfo: "/userinfo",
-  jwks: "/jwks",
-  signOut: "/sign-out",
-  /** Our page, followed by the interaction's id. */
-  signIn: "/sign-in",
-} as const;
 
 /** What sets one deployment's oidc-provider apart from another's. */
 export interface ConfigurationPorts {
@@ -79,7 +68,7 @@ export function configure(ports: ConfigurationPorts): Configuration {
     clientDefaults: { id_token_signed_response_alg: firstAlgorithm(ports.jwks.keys) },
     responseTypes: ["code"],
     scopes: ["openid", "offline_access", "email", "profile"],
-    acrValues: [PASSWORD_SIGN_IN.acr],
+    acrValues: [...ACR_VALUES],
     clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
     enabledJWA: { clientAuthSigningAlgValues: ALGORITHMS, dPoPSigningAlgValues: ALGORITHMS },
     pkce: { required: () => true },
@@ -122,6 +111,7 @@ export function configure(ports: ConfigurationPorts): Configuration {
         logoutSource: ports.signOut.confirm,
         postLogoutSuccessSource: ports.signOut.done,
       },
+      revocation: { enabled: true, allowedPolicy: allowRevocation },
       userinfo: { enabled: true },
     },
     routes: {
@@ -130,6 +120,7 @@ export function configure(ports: ConfigurationPorts): Configuration {
       userinfo: PATHS.userinfo,
       jwks: PATHS.jwks,
       end_session: PATHS.signOut,
+      revocation: PATHS.revoke,
     },
     cookies: {
       keys: [...ports.cookieKeys],
@@ -208,10 +199,41 @@ function interactions() {
           : Check.NO_NEED_TO_PROMPT,
       ),
     );
+  policy.get("login")?.checks.add(strongEnough());
   const consent = new Prompt({ name: "consent", requestable: true });
   consent.checks.clear();
   policy.add(consent);
   return policy;
+}
+
+/**
+ * A client gives back its own tokens. With any of them goes all that came from the same authorization.
+ * @throws InvalidGrant for another client's token: who tries is told, and nothing happens to it.
+ * @see RFC 7009 §2.1
+ */
+async function allowRevocation(
+  _ctx: KoaContextWithOIDC,
+  client: { readonly clientId: string },
+  token: { readonly clientId?: string | undefined },
+): Promise<boolean> {
+  if (token.clientId !== client.clientId) throw new errors.InvalidGrant("the token was issued to another client");
+  return true;
+}
+
+/**
+ * `acr_values` is a demand here, as RFC 9470 recommends: a sign-in that is as strong as one of them, or an error.
+ * @see RFC 9470 §5
+ */
+function strongEnough() {
+  const { Check } = interactionPolicy;
+  return new Check(ACR_CHECK, "a stronger sign-in is asked for", "login_required", ({ oidc }) => {
+    const wanted = acrValues(oidc.params?.acr_values);
+    if (wanted === undefined) return Check.NO_NEED_TO_PROMPT;
+    if (!wanted.some(isAcr)) throw new errors.UnmetAuthenticationRequirements("none of the acr_values is known here");
+    // Who is not signed in at all is asked for everything anyway.
+    if (oidc.session?.accountId === undefined) return Check.NO_NEED_TO_PROMPT;
+    return acrSatisfies(oidc.session.acr, wanted) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+  });
 }
 
 function firstAlgorithm(keys: readonly JWK[]): "ES256" | "RS256" {
@@ -227,9 +249,4 @@ function cookieNames(issuer: string) {
     interaction: `credence_sign_in${suffix}`,
     resume: `credence_resume${suffix}`,
   };
-}
-
-/** The issuer's path, without a slash at its end. */
-export function basePath(issuer: string): string {
-  return new URL(issuer).pathname.replace(/\/$/, "");
 }

@@ -32,7 +32,7 @@ export type CredentialOutcome =
   | { readonly ok: false; readonly why: "wrong" }
   | { readonly ok: false; readonly why: "wait"; readonly wait: number };
 
-/** Checks what a person typed, and puts the outcome on record. */
+/** Checks what a person typed, and puts a failure on record. */
 export type CheckCredentials = (typed: TypedCredentials) => Promise<CredentialOutcome>;
 
 /** Longest email in characters. @see RFC 5321 §4.5.3.1 */
@@ -44,8 +44,9 @@ const WAITING = 50;
 
 /**
  * Makes the check of a typed email and password. Somebody unknown, disabled or without a password costs the same time as
- * a wrong password and gets the same answer. A success is on record before it counts; a failure is answered without
- * waiting for that, because only failures of people who exist go to disk, and waiting would tell who does.
+ * a wrong password and gets the same answer. A failure is on record, but answered without waiting for that, because only
+ * failures of people who exist go to disk, and waiting would tell who does. (A success is on record once the sign-in is done:
+ * more may be asked for.)
  */
 export function createCredentialCheck(ports: CredentialPorts): CheckCredentials {
   const attempts: Attempts = createAttempts();
@@ -79,7 +80,6 @@ export function createCredentialCheck(ports: CredentialPorts): CheckCredentials 
       return { ok: false, why: "wrong" };
     }
     attempt.succeeded();
-    await ports.record({ type: "sign-in-succeeded", personId: person.id, agentId, reference, source, at });
     return { ok: true, person };
   };
 }

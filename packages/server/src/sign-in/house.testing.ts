@@ -107,8 +107,9 @@ export async function startHouse(
     return Response.json({ exchanged: true }, { headers: { "cache-control": "no-store" } });
   };
   const keys = await Promise.all([generateSigningKey("ES256"), generateSigningKey("RS256")]);
-  const clientSecret = ({ auth }: Credential) =>
-    "secret" in auth && "literal" in auth.secret ? auth.secret.literal : "unresolvable";
+  const clientSecrets = ({ auth }: Credential) => [
+    "secret" in auth && "literal" in auth.secret ? auth.secret.literal : "unresolvable",
+  ];
 
   // The issuer names the port, so the port is taken first.
   let handler: Parameters<typeof listen>[0]["handler"] = () => undefined;
@@ -121,7 +122,7 @@ export async function startHouse(
     jwks: { keys: keys.map(({ privateJwk }) => ({ ...privateJwk })) },
     cookieKeys: ["a cookie key of this test"],
     now,
-    clientSecret,
+    clientSecrets,
     naming: { pairwise: "a secret of this test" },
     documents: {
       metadata: async () => {
@@ -141,7 +142,7 @@ export async function startHouse(
     trustedProxies: options.trustedProxies ?? [],
     signIn,
     store,
-    clientSecret,
+    clientSecrets,
     exchange: options.exchange ?? exchange,
     report: (fault) => void faults.push(fault),
     refused: ({ reason }, context) => void refused.push({ reason, ...context }),

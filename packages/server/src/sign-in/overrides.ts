@@ -7,12 +7,14 @@ import { isLoopbackIp } from "./clients.ts";
 export interface Overrides {
   /** Marks a client assertion as used: one atomic statement. `expiresAt` in seconds since the epoch. */
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
+  /** Whether a secret is one of a client's, which may have two. */
+  readonly isSecretOf: (clientId: string, secret: string) => Promise<boolean>;
   /** Ends a session for good, wherever it is kept. */
   readonly endSession: (uid: string) => Promise<void>;
 }
 
 /** Puts the narrower rules onto one provider's own models (they are made anew for each provider). */
-export function override(provider: Provider, { markAssertionUsed, endSession }: Overrides): void {
+export function override(provider: Provider, { markAssertionUsed, isSecretOf, endSession }: Overrides): void {
   // An exchange asks whether the session of the ID token's `sid` lives, so every ID token has one.
   replace(provider.Client.prototype, "includeSid", () => true);
   // One statement in place of find and save, and the same marks as the exchange's own client authentication.
@@ -21,6 +23,14 @@ export function override(provider: Provider, { markAssertionUsed, endSession }: 
     "unique",
     async (iss: string, jti: string, exp: number) =>
       (await markAssertionUsed(...clientAssertionMark(iss, jti, exp))) === "first",
+  );
+  // oidc-provider's clients have one secret; while it is replaced, ours have two. The caller awaits the answer.
+  replace(
+    provider.Client.prototype,
+    "compareClientSecret",
+    function (this: InstanceType<typeof provider.Client>, secret: string) {
+      return isSecretOf(this.clientId, secret);
+    },
   );
   narrowLoopback(provider);
   endSessionsForGood(provider, endSession);

@@ -4,21 +4,25 @@ import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provid
 import type { NamingSecrets } from "../directory/subject.ts";
 import type { Store } from "../store/store.ts";
 import type { ArtifactPorts, Sealing } from "./artifacts.ts";
-import type { ClientPorts } from "./clients.ts";
-import { basePath, type ConfigurationPorts, configure, type Lifetimes, PATHS } from "./configuration.ts";
+import { type ClientPorts, isSecretOf } from "./clients.ts";
+import { type ConfigurationPorts, configure, type Lifetimes } from "./configuration.ts";
+import { noteDevice } from "./devices.ts";
 import { endSession } from "./endings.ts";
 import type { RecordSignIn } from "./events.ts";
+import type { FactorPorts } from "./factors/factors.ts";
 import { newReference, type Report } from "./fault.ts";
 import { completeMetadata } from "./metadata.ts";
 import { checkAssertionClaims, override } from "./overrides.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
 import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPage } from "./pages/sign-out-pages.ts";
+import { basePath, PATHS } from "./paths.ts";
 import { sourceOf } from "./source.ts";
 
 /** The part of the store that sign-in works with. */
 export type SignInStore = ArtifactPorts["store"] &
-  Pick<Store, "person" | "personByEmail" | "agent" | "appByRelyingParty" | "consume">;
+  FactorPorts["store"] &
+  Pick<Store, "person" | "personByEmail" | "agent" | "appByRelyingParty">;
 
 /** What the sign-in half needs from the house. */
 export interface ProviderOptions {
@@ -33,8 +37,7 @@ export interface ProviderOptions {
   /** Seconds since the epoch. */
   readonly now: () => number;
   readonly lifetimes: Lifetimes;
-  /** Resolves the secret of an agent or relying party. */
-  readonly clientSecret: ClientPorts["clientSecret"];
+  readonly clientSecrets: ClientPorts["clientSecrets"];
   readonly documents: ClientPorts["documents"];
   readonly naming: NamingSecrets;
   /** 32 bytes: with it, every DPoP proof must carry a nonce. @see RFC 9449 §8 */
@@ -75,6 +78,7 @@ export function createProvider(options: ProviderOptions): Provider {
   });
   override(provider, {
     markAssertionUsed: options.markAssertionUsed,
+    isSecretOf: (clientId, secret) => isSecretOf(options, clientId, secret),
     endSession: (uid) => endSession(ports, uid, lifetimes.session),
   });
   // Behind TLS that others end: the router vouches for the scheme, and strips what clients say of it.
@@ -188,12 +192,27 @@ const USED_ALREADY = /already (?:used|consumed)$/;
 
 async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, show: Show): Promise<void> {
   const { route } = ctx.oidc;
+  if (route === "authorization" || route === "resume") await noteUse(ctx, options);
   if (route === "discovery" && isObject(ctx.body)) ctx.body = completeMetadata(ctx.body);
   if (route === "end_session_confirm") await recordSignOut(ctx, options);
+  if (route === "revocation") await recordRevocation(ctx, options);
   // oidc-provider's own pages that submit themselves by a script: ours need none.
   if (typeof ctx.body !== "string" || !SELF_SUBMITTING.test(ctx.body)) return;
   if (route === "end_session") await show(ctx, (house) => alreadySignedOutPage(house, signOutForm(ctx)));
   if (route === "resume") await show(ctx, (house) => switchPersonPage(house, signOutForm(ctx)));
+}
+
+/** Who looks at their account sees from where each of their sessions was used. */
+async function noteUse(ctx: KoaContextWithOIDC, options: ProviderOptions): Promise<void> {
+  const { session } = ctx.oidc;
+  if (session?.accountId === undefined || session.exp === undefined) return;
+  const userAgent = ctx.headers["user-agent"] ?? "";
+  try {
+    await noteDevice(options, session, { userAgent, source: sourceOf(ctx.req) });
+  } catch (error) {
+    // The sign-in is done; that a list will lack a line must not undo it.
+    options.report({ reference: newReference(), code: "store_failed", error });
+  }
 }
 
 const SELF_SUBMITTING = /forms\[0\]\.submit\(\)[\s\S]*name="xsrf"/;
@@ -207,6 +226,20 @@ async function recordSignOut(ctx: KoaContextWithOIDC, { record, report, now }: P
     await record({ type: "signed-out", personId: session.accountId, ...agent, source, at: now() });
   } catch (error) {
     // The session has ended; a record that fails must not tell the person otherwise.
+    report({ reference: newReference(), code: "record_failed", error });
+  }
+}
+
+/** What a client has given back. A token that nobody knows is answered alike, and is nothing to record. @see RFC 7009 §2.2 */
+async function recordRevocation(ctx: KoaContextWithOIDC, { record, report, now }: ProviderOptions): Promise<void> {
+  const { client, entities } = ctx.oidc;
+  const token = entities.RefreshToken ?? entities.AccessToken;
+  if (ctx.status !== 200 || client === undefined || token === undefined) return;
+  const event = { personId: token.accountId, agentId: client.clientId, source: sourceOf(ctx.req), at: now() } as const;
+  try {
+    await record({ type: "token-revoked", ...event });
+  } catch (error) {
+    // The token is worth nothing any more; a record that fails must not tell the client otherwise.
     report({ reference: newReference(), code: "record_failed", error });
   }
 }

@@ -2,12 +2,16 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Provider } from "oidc-provider";
 import type { ArtifactPorts } from "./artifacts.ts";
-import { basePath, DEFAULT_LIFETIMES, type Lifetimes } from "./configuration.ts";
+import { DEFAULT_LIFETIMES, type Lifetimes } from "./configuration.ts";
 import { createCredentialCheck } from "./credentials.ts";
+import { createFactorChecks } from "./factors/factor-checks.ts";
+import type { FactorPorts } from "./factors/factors.ts";
+import { passkeyPlace } from "./factors/passkeys.ts";
 import { type SessionLiveness, sessionAlive } from "./liveness.ts";
 import { createPages } from "./pages/app.ts";
-import { loadAssets } from "./pages/assets.ts";
+import { type Assets, loadAssets } from "./pages/assets.ts";
 import type { House } from "./pages/page.ts";
+import { basePath } from "./paths.ts";
 import { createProvider, type ProviderOptions } from "./provider.ts";
 import { type LiveRefreshToken, refreshTokenAlive } from "./refresh-tokens.ts";
 
@@ -39,11 +43,29 @@ export function createSignIn(options: SignInOptions): SignIn {
   const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
   const artifacts: ArtifactPorts = { store, sealing, now };
   const assets = loadAssets(basePath(issuer));
-  const house = createHouse(options, assets.stylesheet);
+  const house = createHouse(options, assets);
   const provider = createProvider({ ...options, lifetimes, house });
   const check = createCredentialCheck(options);
-  const sessionLifetime = lifetimes.session;
-  const pages = createPages({ issuer, provider, artifacts, check, sessionLifetime, house, assets, report });
+  const place = passkeyPlace(issuer);
+  const factors: FactorPorts = { store, sealing, now };
+  const pages = createPages({
+    issuer,
+    provider,
+    artifacts,
+    factors,
+    people: store,
+    place,
+    check,
+    checks: createFactorChecks({ ...options, place }),
+    record: options.record,
+    sessionLifetime: lifetimes.session,
+    belongings: { ...artifacts, sessionLifetime: lifetimes.session, grantLifetime: lifetimes.grant },
+    nameOf: (clientId) => clientName(store, clientId),
+    organization: async () => (await house()).organization,
+    house,
+    assets,
+    report,
+  });
   return {
     provider,
     pages,
@@ -52,11 +74,17 @@ export function createSignIn(options: SignInOptions): SignIn {
   };
 }
 
-function createHouse({ issuer, now, organizationName, support }: SignInOptions, stylesheet: string) {
+/** What an agent or an app that signs people in is called here; its id, once it is gone. */
+async function clientName(store: SignInOptions["store"], clientId: string): Promise<string> {
+  const named = (await store.agent(clientId)) ?? (await store.appByRelyingParty(clientId));
+  return named?.name ?? clientId;
+}
+
+function createHouse({ issuer, now, organizationName, support }: SignInOptions, { stylesheet, script }: Assets) {
   let known: { readonly name: string; readonly at: number } | undefined;
   return async (): Promise<House> => {
     const at = now();
     if (known === undefined || at - known.at >= NAME_AGE) known = { name: await organizationName(), at };
-    return { organization: known.name || "this organization", issuer, stylesheet, support };
+    return { organization: known.name || "this organization", issuer, stylesheet, script, support };
   };
 }

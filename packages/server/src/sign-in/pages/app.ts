@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { errors } from "oidc-provider";
-import { basePath } from "../configuration.ts";
 import type { Report } from "../fault.ts";
+import { basePath } from "../paths.ts";
+import { type AccountPorts, addAccount } from "./account.ts";
 import { createAnswers, type Env } from "./answers.ts";
 import type { Assets } from "./assets.ts";
 import { errorPage, errorWords } from "./error-page.ts";
@@ -10,13 +11,13 @@ import type { House, Page } from "./page.ts";
 import { addSignInSteps, type SignInPorts } from "./sign-in-steps.ts";
 
 /** What the pages need. */
-export interface PagesPorts extends SignInPorts {
+export interface PagesPorts extends SignInPorts, AccountPorts {
   readonly house: () => Promise<House>;
   readonly assets: Assets;
   readonly report: Report;
 }
 
-/** Our pages and what they load: sign-in, landing, assets, and the page for what is not there. */
+/** Our pages and what they load: sign-in, one's own account, landing, assets, and the page for what is not there. */
 export function createPages(ports: PagesPorts): Hono<Env> {
   const base = basePath(ports.issuer);
   const app = new Hono<Env>();
@@ -36,6 +37,7 @@ export function createPages(ports: PagesPorts): Hono<Env> {
   });
 
   addSignInSteps(app, ports, answers);
+  addAccount(app, ports, answers);
 
   app.notFound((c) => show(c, 404, notFoundPage));
   app.onError((error, c) =>

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { passkeyScript } from "./passkey-script.ts";
 import { styles } from "./styles.ts";
 
 /** A file that we serve under a name that changes with its content. */
@@ -10,15 +12,16 @@ export interface Asset {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** The stylesheet and the fonts that it names. */
+/** The stylesheet with the fonts that it names, and the script for passkeys. */
 export interface Assets {
-  /** Path of the stylesheet, below the issuer. */
+  /** Paths, with the issuer's. */
   readonly stylesheet: string;
+  readonly script: string;
   readonly byPath: ReadonlyMap<string, Asset>;
 }
 
 /**
- * Reads what the pages need, once: the stylesheet and Inter, both served by ourselves.
+ * Reads what the pages need, once: the stylesheet, Inter and the script, all served by ourselves.
  *
  * @param base - The issuer's path, without a slash at its end.
  */
@@ -26,8 +29,10 @@ export function loadAssets(base: string): Assets {
   const fonts = readFonts();
   const faces = fonts.map(({ asset, range }) => fontFace(`${base}${asset.path}`, range)).join("\n");
   const stylesheet = named("pages", "css", "text/css; charset=utf-8", new TextEncoder().encode(faces + styles));
-  const all = [stylesheet, ...fonts.map(({ asset }) => asset)];
-  return { stylesheet: `${base}${stylesheet.path}`, byPath: new Map(all.map((asset) => [asset.path, asset])) };
+  const script = named("passkeys", "js", "text/javascript; charset=utf-8", readScript());
+  const all = [stylesheet, script, ...fonts.map(({ asset }) => asset)];
+  const [stylesheetPath, scriptPath] = [`${base}${stylesheet.path}`, `${base}${script.path}`];
+  return { stylesheet: stylesheetPath, script: scriptPath, byPath: new Map(all.map((asset) => [asset.path, asset])) };
 }
 
 function readFonts(): { asset: Asset; range: string }[] {
@@ -38,6 +43,13 @@ function readFonts(): { asset: Asset; range: string }[] {
     const body = Uint8Array.from(read(`files/inter-${subset}-wght-normal.woff2`));
     return { asset: named(`inter-${subset}`, "woff2", "font/woff2", body), range: String(range) };
   });
+}
+
+/** The library's own bundle, which the browser can load as it is, and what puts it to work on our pages. */
+function readScript(): Uint8Array<ArrayBuffer> {
+  const require = createRequire(import.meta.url);
+  const bundle = join(dirname(require.resolve("@simplewebauthn/browser")), "../dist/bundle/index.umd.min.js");
+  return new TextEncoder().encode(`${readFileSync(bundle, "utf8")}\n${passkeyScript}`);
 }
 
 function named(name: string, extension: string, type: string, body: Uint8Array<ArrayBuffer>): Asset {

@@ -11,6 +11,8 @@ export interface House {
   readonly issuer: string;
   /** Path of the stylesheet. */
   readonly stylesheet: string;
+  /** Path of the script that speaks with the browser about passkeys. */
+  readonly script: string;
   /** Whom to tell when something looks wrong: an email address, or the URL of a page. */
   readonly support?: string | undefined;
 }
@@ -23,6 +25,8 @@ export interface Page {
   readonly foot?: Html;
   /** Where forms may lead beyond our own origin: sources of a Content-Security-Policy. */
   readonly formAction?: readonly string[];
+  /** Whether passkeys are asked for or made: the one thing that needs a script. */
+  readonly script?: boolean;
   /** A page to read rather than a form. */
   readonly wide?: boolean;
 }
@@ -46,6 +50,7 @@ export async function render(house: House, page: Page): Promise<RenderedPage> {
 <title>${page.title} · ${house.organization}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${house.stylesheet}">
+${page.script ? html`<script src="${house.script}" defer></script>` : ""}
 </head>
 <body>
 <main class="letter${page.wide ? " wide" : ""}">
@@ -60,14 +65,15 @@ ${page.foot === undefined ? "" : html`<div class="foot">${page.foot}</div>`}
 </body>
 </html>
 `;
-  return { html: document.toString(), headers: pageHeaders(page.formAction ?? []) };
+  return { html: document.toString(), headers: pageHeaders(page) };
 }
 
-/** Nothing but our own styles, fonts and forms; never in a frame, never kept, never telling where it was. */
-function pageHeaders(formAction: readonly string[]): Record<string, string> {
+/** Nothing but our own styles, where it must be our own script,, fonts and forms; never in a frame, never kept, never telling where it was. */
+function pageHeaders({ formAction = [], script }: Page): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "style-src 'self'",
+    ...(script ? ["script-src 'self'"] : []),
     "font-src 'self'",
     "img-src 'self' data:",
     `form-action ${["'self'", ...formAction].join(" ")}`,

@@ -1,153 +1,155 @@
-import type { Hono, MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { errors, type Provider } from "oidc-provider";
-import type { ArtifactPorts } from "../artifacts.ts";
-import { basePath, PASSWORD_SIGN_IN, PATHS } from "../configuration.ts";
-import { type CheckCredentials, EMAIL_MAX } from "../credentials.ts";
-import { endSession } from "../endings.ts";
-import { referenceOf } from "../fault.ts";
-import { sourceOf } from "../source.ts";
-import type { Answers, Ctx, Env, Status } from "./answers.ts";
-import type { House, Page } from "./page.ts";
-import { emailPage, passwordPage, type SignInProblem, type SignInView } from "./sign-in-page.ts";
+import type { Hono } from "hono";
+import type { CheckCredentials } from "../credentials.ts";
+import type { FactorChecks, FactorRefusal } from "../factors/factor-checks.ts";
+import { basePath, PATHS } from "../paths.ts";
+import type { Progress } from "../progress.ts";
+import type { Answers, Ctx, Env } from "./answers.ts";
+import { formGuards, formOf } from "./forms.ts";
+import { createFlow, emailOf, type FlowPorts, startWith } from "./sign-in-flow.ts";
+import { codePage, emailPage, passkeyPage, passwordPage, type SignInProblem, unmetPage } from "./sign-in-page.ts";
 
 /** What signing in needs. */
-export interface SignInPorts {
-  readonly issuer: string;
-  readonly provider: Provider;
-  readonly artifacts: ArtifactPorts;
+export interface SignInPorts extends FlowPorts {
   readonly check: CheckCredentials;
-  /** Seconds that a session lasts. */
-  readonly sessionLifetime: number;
+  readonly checks: FactorChecks;
 }
 
-type Interaction = Awaited<ReturnType<Provider["interactionDetails"]>>;
-
-/** Bytes of a form. */
-const FORM_MAX = 16_384;
-
 /**
- * Signing in, one field at a time: the email at `/sign-in/{uid}`, the password at `/sign-in/{uid}/password`. Each step is
- * a page of its own, so that the browser's back button leads from one to the other. Nothing is looked up before the
- * password is there: the first step says the same to everybody.
+ * Signing in, one field at a time: the email at `/sign-in/{uid}`, the password at `/sign-in/{uid}/password`; after it,
+ * what else the person has set up or was asked for: a code at `/code`, a passkey at `/passkey`. Each step is a page of its
+ * own, so that the browser's back button leads from one to the other. Nothing is looked up before the password is there: the
+ * first step says the same to everybody.
  */
-export function addSignInSteps(app: Hono<Env>, ports: SignInPorts, { show, refuse }: Answers): void {
-  const { issuer, provider } = ports;
-  const emailStep = `${basePath(issuer)}${PATHS.signIn}/:uid`;
-  const passwordStep = `${emailStep}/password`;
-  const at = (step: string, { uid }: Interaction) => step.replace(":uid", uid);
+export function addSignInSteps(app: Hono<Env>, ports: SignInPorts, answers: Answers): void {
+  const { artifacts } = ports;
+  const flow = createFlow(ports, answers);
+  const { limit, fromHere } = formGuards(ports.issuer, answers);
+  const emailStep = `${basePath(ports.issuer)}${PATHS.signIn}/:uid`;
 
-  const interactionOf = async (c: Ctx) => {
-    const interaction = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
-    if (interaction.uid !== c.req.param("uid")) throw new errors.SessionNotFound("another sign-in's cookie");
-    return interaction;
-  };
-  const showStep = async (c: Ctx, interaction: Interaction, page: StepPage, problem?: SignInProblem) => {
-    const { client_id: agentId, redirect_uri: redirectUri } = interaction.params;
-    // An agent of the directory, or an app that signs people in: read anew, since either may have gone meanwhile.
-    const client = await provider.Client.find(String(agentId));
-    if (client === undefined) return refuse(c, 400, "invalid_client", "client gone during sign-in");
-    const view: SignInView = {
-      emailStep: at(emailStep, interaction),
-      passwordStep: at(passwordStep, interaction),
-      agent: client.clientName ?? client.clientId,
-      redirectUri: String(redirectUri),
-      email: emailOf(interaction),
-      problem,
-      reference: referenceOf(interaction.uid),
-    };
-    const retry: Record<string, string> = problem?.kind === "wait" ? { "retry-after": String(problem.wait) } : {};
-    return show(c, statusOf(problem), (house) => page(house, view), retry);
-  };
-  const cancel = async (c: Ctx) => {
-    const cancelled = { error: "access_denied", error_description: "The person cancelled the sign-in." };
-    return c.redirect(await provider.interactionResult(c.env.incoming, c.env.outgoing, cancelled), 303);
-  };
-
-  const limit = bodyLimit({ maxSize: FORM_MAX, onError: (c) => refuse(c, 413, "form_refused", "form too large") });
-  // SameSite keeps the cookie from other sites' forms; this says so again, where the browser does.
-  const fromHere: MiddlewareHandler<Env> = async (c, next) => {
-    const site = c.req.header("sec-fetch-site");
-    if (site !== undefined && site !== "same-origin") return refuse(c, 403, "form_refused", "form from elsewhere");
-    return next();
-  };
-
-  app.get(emailStep, async (c) => showStep(c, await interactionOf(c), emailPage));
+  app.get(emailStep, async (c) => {
+    const interaction = await flow.interactionOf(c);
+    const progress = await flow.progressOf(interaction);
+    // Who is signed in already, only not strongly enough, is asked for nothing but what is missing.
+    if (progress.kept && c.req.query("as") === undefined) return flow.goOn(c, interaction, progress);
+    return flow.show(c, interaction, { page: emailPage, passkeys: "anybody" });
+  });
 
   app.post(emailStep, limit, fromHere, async (c) => {
-    const interaction = await interactionOf(c);
-    const form = new URLSearchParams(await c.req.text());
-    if (form.get("intent") === "cancel") return cancel(c);
-    await startWith(interaction, form.get("email") ?? "");
-    if (emailOf(interaction) === "") return showStep(c, interaction, emailPage, { kind: "missing" });
-    return c.redirect(at(passwordStep, interaction), 303);
+    const interaction = await flow.interactionOf(c);
+    const form = await formOf(c);
+    if (form.get("intent") === "cancel") return flow.cancel(c, interaction);
+    await startWith(artifacts, interaction, form.get("email") ?? "");
+    if (emailOf(interaction) === "") {
+      return flow.show(c, interaction, { page: emailPage, passkeys: "anybody", problem: { kind: "missing" } });
+    }
+    return c.redirect(flow.pathsOf(interaction).password, 303);
   });
 
-  app.get(passwordStep, async (c) => {
-    const interaction = await interactionOf(c);
-    if (emailOf(interaction) === "") return c.redirect(at(emailStep, interaction), 303);
-    return showStep(c, interaction, passwordPage);
+  app.get(`${emailStep}/password`, async (c) => {
+    const interaction = await flow.interactionOf(c);
+    if (emailOf(interaction) === "") return c.redirect(flow.pathsOf(interaction).email, 303);
+    return flow.show(c, interaction, { page: passwordPage });
   });
 
-  app.post(passwordStep, limit, fromHere, async (c) => {
-    const interaction = await interactionOf(c);
-    const form = new URLSearchParams(await c.req.text());
-    if (form.get("intent") === "cancel") return cancel(c);
-    if (emailOf(interaction) === "") return c.redirect(at(emailStep, interaction), 303);
-    const outcome = await ports.check({
-      email: emailOf(interaction),
-      password: form.get("password") ?? "",
-      agentId: String(interaction.params.client_id),
-      reference: referenceOf(interaction.uid),
-      source: sourceOf(c.env.incoming),
-    });
+  app.post(`${emailStep}/password`, limit, fromHere, async (c) => {
+    const interaction = await flow.interactionOf(c);
+    const form = await formOf(c);
+    if (form.get("intent") === "cancel") return flow.cancel(c, interaction);
+    if (emailOf(interaction) === "") return c.redirect(flow.pathsOf(interaction).email, 303);
+    const typed = { email: emailOf(interaction), password: form.get("password") ?? "" };
+    const outcome = await ports.check({ ...typed, ...flow.trialOf(c, interaction) });
     if (!outcome.ok) {
       const problem: SignInProblem = outcome.why === "wait" ? { kind: "wait", wait: outcome.wait } : { kind: "wrong" };
-      return showStep(c, interaction, passwordPage, problem);
+      return flow.show(c, interaction, { page: passwordPage, problem });
     }
-    await endOtherPersonsSession(ports, interaction, outcome.person.id);
-    const login = {
-      accountId: outcome.person.id,
-      acr: PASSWORD_SIGN_IN.acr,
-      amr: [...PASSWORD_SIGN_IN.amr],
-      remember: false,
-    };
-    return c.redirect(await provider.interactionResult(c.env.incoming, c.env.outgoing, { login }), 303);
+    return flow.goOn(c, interaction, shown(outcome.person.id, ["password"], artifacts.now()));
   });
+
+  const showCode = async (c: Ctx, problem?: SignInProblem) => {
+    const interaction = await flow.interactionOf(c);
+    const progress = await flow.progressOf(interaction);
+    const known = await flow.personOf(progress);
+    if (known === undefined || flow.next(progress, known.factors, interaction) !== "code") {
+      return flow.goOn(c, interaction, progress);
+    }
+    const { person, factors: passkeys } = known;
+    return flow.show(c, interaction, { page: codePage, email: person.email, passkeys, problem });
+  };
+
+  app.get(`${emailStep}/code`, (c) => showCode(c));
+
+  app.post(`${emailStep}/code`, limit, fromHere, async (c) => {
+    const interaction = await flow.interactionOf(c);
+    const form = await formOf(c);
+    if (form.get("intent") === "cancel") return flow.cancel(c, interaction);
+    const progress = await flow.progressOf(interaction);
+    const known = await flow.personOf(progress);
+    if (known === undefined || flow.next(progress, known.factors, interaction) !== "code") {
+      return flow.goOn(c, interaction, progress);
+    }
+    const { person } = known;
+    const outcome = await ports.checks.code(person, form.get("code") ?? "", flow.trialOf(c, interaction));
+    if (!outcome.ok) return showCode(c, problemOf(outcome));
+    return flow.goOn(c, interaction, shown(person.id, [...progress.methods, "totp"], progress.at));
+  });
+
+  const showPasskey = async (c: Ctx, problem?: SignInProblem) => {
+    const interaction = await flow.interactionOf(c);
+    const progress = await flow.progressOf(interaction);
+    const known = await flow.personOf(progress);
+    const next = known && flow.next(progress, known.factors, interaction);
+    // A passkey that was not accepted leaves everything as it was: the page from which it came is shown again.
+    if (next === "code") return showCode(c, problem);
+    if (known === undefined && problem !== undefined) {
+      return flow.show(c, interaction, { page: emailPage, passkeys: "anybody", problem });
+    }
+    if (known === undefined || next !== "passkey") return flow.goOn(c, interaction, progress);
+    const { person, factors: passkeys } = known;
+    return flow.show(c, interaction, { page: passkeyPage, email: person.email, passkeys, problem });
+  };
+
+  app.get(`${emailStep}/passkey`, (c) => showPasskey(c));
+
+  app.post(`${emailStep}/passkey`, limit, fromHere, async (c) => {
+    const interaction = await flow.interactionOf(c);
+    const form = await formOf(c);
+    if (form.get("intent") === "cancel") return flow.cancel(c, interaction);
+    const progress = await flow.progressOf(interaction);
+    // In the first step anybody may come; after it, only the one who is known already.
+    const expected = form.get("whose") === "anybody" ? undefined : progress.personId;
+    const trial = flow.trialOf(c, interaction);
+    const outcome = await ports.checks.passkey(interaction.uid, form.get("answer") ?? "", trial, expected);
+    if (!outcome.ok) return showPasskey(c, problemOf(outcome));
+    // It is a whole sign-in by itself, made now.
+    return flow.goOn(c, interaction, shown(outcome.person.id, [outcome.method], artifacts.now()));
+  });
+
+  app.get(`${emailStep}/unmet`, async (c) => {
+    const interaction = await flow.interactionOf(c);
+    const progress = await flow.progressOf(interaction);
+    const known = await flow.personOf(progress);
+    if (known === undefined || flow.next(progress, known.factors, interaction) !== "impossible") {
+      return flow.goOn(c, interaction, progress);
+    }
+    return flow.show(c, interaction, { page: unmetPage, email: known.person.email });
+  });
+
+  app.post(`${emailStep}/unmet`, limit, fromHere, async (c) => flow.cancel(c, await flow.interactionOf(c)));
 }
 
-type StepPage = (house: House, view: SignInView) => Page;
-
-function statusOf(problem: SignInProblem | undefined): Status {
-  if (problem === undefined) return 200;
-  return problem.kind === "wait" ? 429 : 422;
+function shown(personId: string, methods: Progress["methods"], at: number): Progress {
+  return { personId, methods, at, kept: false };
 }
 
-/** Who signs in: as typed in the first step, or until then as the agent suggests; empty when neither says. */
-function emailOf({ params }: Interaction): string {
-  return typeof params.login_hint === "string" ? bounded(params.login_hint) : "";
-}
-
-/**
- * What is typed takes the place of the agent's hint: it stays with the interaction, sealed, and out of every URL. Who
- * starts over has not signed in: no answer from before is written again, which could outlive its one use.
- */
-async function startWith(interaction: Interaction, typed: string): Promise<void> {
-  interaction.params.login_hint = bounded(typed);
-  interaction.result = undefined;
-  await interaction.persist();
-}
-
-function bounded(email: string): string {
-  return email.trim().slice(0, EMAIL_MAX);
-}
-
-/** Somebody else signs in in this browser: the sign-in that was there is over, and its `sid` dead. */
-async function endOtherPersonsSession(ports: SignInPorts, interaction: Interaction, personId: string): Promise<void> {
-  const { session } = interaction;
-  if (session?.accountId === undefined || session.accountId === personId) return;
-  if (session.uid !== undefined) await endSession(ports.artifacts, session.uid, ports.sessionLifetime);
-  // Else the interaction would insist on the session that has just ended.
-  Reflect.set(interaction, "session", undefined);
-  await interaction.persist();
+function problemOf(refusal: FactorRefusal): SignInProblem {
+  switch (refusal.why) {
+    case "wait":
+      return { kind: "wait", wait: refusal.wait };
+    case "passkey":
+      return { kind: "passkey" };
+    case "wrong":
+      return { kind: "code-wrong" };
+    case "used":
+      return { kind: "code-used" };
+  }
 }

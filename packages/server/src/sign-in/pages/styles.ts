@@ -1,5 +1,5 @@
 /**
- * The look of the sign-in pages: ink, paper, a seal. One file, served by ourselves; no script, nothing from elsewhere.
+ * The look of the pages: ink, paper, a seal. One file, served by ourselves; nothing from elsewhere.
  * Contrasts: text at least 4.5:1, outlines of fields and focus at least 3:1, in light and dark (WCAG 2.2 AA).
  */
 export const styles = `
@@ -16,6 +16,8 @@ export const styles = `
   --on-seal: #fffaf5;
   --caution: #7a4a00;
   --caution-ground: #fbf0d9;
+  --permit: #1f5c38;
+  --permit-ground: #e6f1e6;
   --focus: #1f4fa8;
   --shadow: 0 1px 2px rgb(60 50 30 / 6%), 0 12px 32px -12px rgb(60 50 30 / 16%);
 }
@@ -32,6 +34,8 @@ export const styles = `
     --on-seal: #fffaf5;
     --caution: #f0c67a;
     --caution-ground: #2e2616;
+    --permit: #9fd4ae;
+    --permit-ground: #1a2b20;
     --focus: #9dbdf5;
     --shadow: 0 1px 2px rgb(0 0 0 / 30%), 0 16px 40px -12px rgb(0 0 0 / 50%);
   }
@@ -49,7 +53,7 @@ body {
   font: 400 14px/22px "Inter", system-ui, -apple-system, "Segoe UI", sans-serif;
   -webkit-font-smoothing: antialiased;
 }
-h1, h2, p, dl, dd, ul { margin: 0; padding: 0; }
+h1, h2, p, dl, dd, ul, ol { margin: 0; padding: 0; }
 h1 { font-size: 20px; line-height: 28px; font-weight: 600; letter-spacing: -0.012em; text-wrap: balance; }
 p { text-wrap: pretty; overflow-wrap: anywhere; }
 a { color: inherit; text-decoration: underline; text-decoration-color: var(--outline); text-underline-offset: 3px; }
@@ -100,6 +104,39 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 .button.first:hover { background: var(--seal-pressed); }
 .button.second { background: transparent; color: var(--ink); }
 .button.second:hover { background: var(--ground); }
+
+.care { border-top: 1px solid var(--rule); margin-top: 12px; padding-top: 12px; }
+.hint { color: var(--ink-quiet); font-size: 13px; line-height: 20px; margin-top: 4px; }
+.hint:empty { display: none; }
+.or { text-align: center; color: var(--ink-quiet); margin: 8px 0; }
+.why { margin-bottom: 16px; }
+.passkey { margin-bottom: 8px; }
+.button.second.lined, .passkey .button.second { border-color: var(--outline); }
+.notice.good { color: var(--permit); background: var(--permit-ground); margin: 20px 0 0; }
+
+h2 { font-size: 16px; line-height: 24px; font-weight: 600; letter-spacing: -0.006em; margin-bottom: 4px; }
+.list { list-style: none; }
+.item { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 4px 16px; padding: 12px 0; border-top: 1px solid var(--rule); }
+.item:first-child { border-top: 0; }
+.item > div { flex: 1 1 220px; min-width: 0; }
+.name { font-weight: 500; overflow-wrap: anywhere; }
+.quiet { color: var(--ink-quiet); }
+.badge { font-weight: 500; font-size: 12px; line-height: 16px; padding: 2px 8px; border-radius: 10px; color: var(--permit); background: var(--permit-ground); white-space: nowrap; }
+.act, .change summary {
+  display: inline-block; font: inherit; font-weight: 500; color: var(--ink); background: none; border: 0; padding: 11px 0; cursor: pointer;
+  text-decoration: underline; text-decoration-color: var(--outline); text-underline-offset: 3px;
+}
+.act:hover, .change summary:hover { text-decoration-color: currentcolor; }
+.change summary { list-style: none; text-align: right; }
+.change summary::-webkit-details-marker { display: none; }
+.change[open] { flex: 1 0 100%; }
+.change form { margin-top: 12px; }
+section > form { margin-top: 16px; }
+.steps { margin: 0 0 16px; padding-left: 20px; display: grid; gap: 12px; }
+.qr { background: #fff; border-radius: 6px; width: 204px; margin: 12px auto; padding: 4px; }
+.qr svg { display: block; width: 100%; height: auto; }
+.secret { text-align: center; }
+.codes { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(160px, 1fr)); gap: 8px 16px; text-align: center; }
 
 .facts { display: grid; grid-template-columns: auto 1fr; gap: 6px 16px; }
 .facts dt { color: var(--ink-quiet); }
