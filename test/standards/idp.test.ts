@@ -120,3 +120,8 @@ test("the metadata offers no pushed authorization requests, so nothing of DPoP i
   const metadata = await (await fetch(`${house.issuer}/.well-known/oauth-authorization-server`)).json();
   expect(metadata).not.toHaveProperty("pushed_authorization_request_endpoint");
 });
+
+test("the metadata does not invite agents by the URL of their document: only those that are listed may come", async () => {
+  const metadata = await (await fetch(`${house.issuer}/.well-known/oauth-authorization-server`)).json();
+  expect(metadata).not.toHaveProperty("client_id_metadata_document_supported");
+});
