@@ -261,7 +261,7 @@ function configure(context: AgentContext, metadata: ServerMetadata): Configurati
   if (context.development) allowInsecureRequests(configuration);
   configuration[customFetch] = async (url, init) => {
     const { body, ...rest } = init;
-    const form = body instanceof URLSearchParams ? { body } : {};
+    const form: { body?: URLSearchParams } = body instanceof URLSearchParams ? { body } : {};
     const send = async () => {
       const dpop = url === tokenEndpoint ? await prover?.headers("token", "POST", url) : undefined;
       return context.guarded(url, { ...rest, ...form, headers: { ...rest.headers, ...dpop } });
@@ -269,7 +269,13 @@ function configure(context: AgentContext, metadata: ServerMetadata): Configurati
     let answer = await send();
     // Refused before the code or refresh token was looked at: the same request, with the nonce.
     const wanted = answer.status === 400 && answer.text.includes('"use_dpop_nonce"');
-    if (prover?.note("token", url, answer.headers) && wanted) answer = await send();
+    if (prover?.note("token", url, answer.headers) && wanted) {
+      // An assertion counts once, and the server has looked at that.
+      if (client.method === "private_key_jwt" && form.body) {
+        await addClientAuth(form.body, client, metadata.issuer, context.now());
+      }
+      answer = await send();
+    }
     const empty = answer.status === 204 || answer.status === 304;
     return new Response(empty ? null : answer.text, { status: answer.status, headers: answer.headers });
   };

@@ -1,7 +1,16 @@
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import { createAppTokens } from "./code-flow.ts";
 import { AgentError, type Where } from "./errors.ts";
-import { appClient, bindsAt, bindsTo, exchange, type IdJag, type IdJagRequest, scopeTokens } from "./exchange.ts";
+import {
+  appClient,
+  bindsAt,
+  bindsTo,
+  type ExchangeSubject,
+  exchange,
+  type IdJag,
+  type IdJagRequest,
+  scopeTokens,
+} from "./exchange.ts";
 import { BoundedMap, SingleFlight } from "./flight.ts";
 import type { Identity } from "./identity.ts";
 import type { AgentContext } from "./options.ts";
@@ -71,24 +80,30 @@ export function createTokenSource(context: AgentContext, identity: Identity): To
   /** The IdP decides anew for every access token, so that its no counts from then on. */
   async function exchangeRenewing(request: IdJagRequest, bind: boolean): Promise<IdJag> {
     const before = identity.current();
-    if (context.subject === "refresh_token" && before.refreshToken !== undefined) {
-      return exchange(context, request, { token: before.refreshToken, type: TOKEN_TYPES.refreshToken, bind });
-    }
-    const idToken = await identity.idToken();
+    const byRefreshToken = context.subject === "refresh_token" && before.refreshToken !== undefined;
+    const idToken = byRefreshToken ? before.idToken : await identity.idToken();
+    const subject = (): ExchangeSubject => {
+      const { refreshToken } = identity.current();
+      return byRefreshToken && refreshToken !== undefined
+        ? { token: refreshToken, type: TOKEN_TYPES.refreshToken, bind }
+        : { token: identity.current().idToken, bind };
+    };
     try {
-      return await exchange(context, request, { token: idToken, bind });
+      return await exchange(context, request, subject());
     } catch (cause) {
       const renewable = idToken === before.idToken && identity.renewable();
       if (!(cause instanceof AgentError && cause.leg === "exchange" && cause.retry === "renew-sign-in" && renewable)) {
         throw cause;
       }
-      return exchange(context, request, { token: await renewAfter(cause, idToken), bind });
+      // A refresh token may have been replaced by another process: the renewal finds the new one.
+      await renewAfter(cause, idToken);
+      return exchange(context, request, subject());
     }
   }
 
-  async function renewAfter(refusal: AgentError, idToken: string): Promise<string> {
+  async function renewAfter(refusal: AgentError, idToken: string): Promise<void> {
     try {
-      return await identity.idToken(idToken);
+      await identity.idToken(idToken);
     } catch (cause) {
       if (!(cause instanceof AgentError && cause.code === "sign_in_required")) throw cause;
       const where: Where = { leg: "sign-in", party: context.idp.issuer };

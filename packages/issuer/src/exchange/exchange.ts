@@ -87,7 +87,8 @@ async function run<Client, Subject>(
   const binding = proven.ok ? proven.value?.binding : undefined;
   const asking = { authorization, form, now, ...(binding === undefined ? {} : { binding }) };
   const client = await attempt(down, id, issuer, () => ports.authenticate(asking));
-  if (!client.ok) return client;
+  // A public client is known by its key alone: what its proof lacks, a nonce first of all, is what it has to hear.
+  if (!client.ok) return !proven.ok && client.refusal.reason === "client-public" ? proven : client;
   trace.client = client.value;
   if (!proven.ok) return proven;
 

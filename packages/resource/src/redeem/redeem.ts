@@ -124,7 +124,8 @@ async function steps<A extends Account>(
   // Who authenticates is on record even where the proof is not good.
   const binding = proven.ok ? proven.value?.binding : undefined;
   const client = await identifyClient(request.headers.get("authorization"), form, receiver, now, binding);
-  if (!client.ok) return client;
+  // A public client is known by its key alone: what its proof lacks, a nonce first of all, is what it has to hear.
+  if (!client.ok) return !proven.ok && client.refusal.reason === "client-public" ? proven : client;
   facts.client = client.value.clientId;
   if (!proven.ok) return proven;
   if (form.get("grant_type") === JWT_DPOP_GRANT && binding?.jkt === undefined)
