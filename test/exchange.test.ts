@@ -1,6 +1,6 @@
 /** The IdP's half, over real HTTP: who gets an ID-JAG, who does not, and what is on record of it. */
 import { DatabaseSync } from "node:sqlite";
-import type { Session } from "@credence/client";
+import { createAgent, type Session } from "@credence/client";
 import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-auth";
 import { decodeIdJag, verifyIdJag } from "@credence/protocol/id-jag";
 import { decodeJws, generateSigningKey, importSigner, jwksKeys, parseJwks, signJwt } from "@credence/protocol/jws";
@@ -187,11 +187,18 @@ describe("policy says no", () => {
   });
 
   test("and asks for a newer sign-in where the old one is too old", async () => {
-    await changed({ connections: acme().connections.map((one) => ({ ...one, conditions: { maxAge: 0 } })) });
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    const answer = await exchange(alice.signIn().idToken);
-    await expectRefused(answer, "insufficient_user_authentication", "sign-in-too-old");
-    expect(answer.body.max_age).toBe(0);
+    let ahead = 0;
+    await using later = await startHouse({ server: { now: () => Date.now() / 1_000 + ahead } });
+    const { idToken } = (await later.signIn(later.agent("assistant"))).signIn();
+    await later.change({
+      ...acme(),
+      connections: acme().connections.map((one) => ({ ...one, conditions: { maxAge: 60 } })),
+    });
+    expect((await exchange(idToken, () => {}, "assistant", later)).status).toBe(200);
+    ahead = 70;
+    const answer = await exchange(idToken, () => {}, "assistant", later);
+    expect(answer.body).toMatchObject({ error: "insufficient_user_authentication", max_age: 60 });
+    expect((await recorded(answer, later))?.reasons?.[0]?.id).toBe("sign-in-too-old");
   });
 });
 
@@ -354,10 +361,14 @@ describe("binding bugs that peers have shipped", () => {
   });
 
   test("an expired ID token is refused", async () => {
-    await using brief = await startHouse({ lifetimes: { idToken: 1 } });
+    let ahead = 0;
+    await using brief = await startHouse({
+      lifetimes: { idToken: 600 },
+      server: { now: () => Date.now() / 1_000 + ahead },
+    });
     const session = await brief.signIn(brief.agent("assistant"));
     const { idToken } = session.signIn();
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    ahead = 601;
     const answer = await exchange(idToken, () => {}, "assistant", brief);
     expect(answer.body.error).toBe("invalid_grant");
     expect((await recorded(answer, brief))?.reasons?.[0]?.id).toBe("subject-token-expired");
@@ -426,6 +437,86 @@ describe("the record names the connection that gave each reason, and the app", (
     ]);
     expect(await of("wiki")).toEqual([["exchange.denied", "resource-unknown"]]);
     expect(await of("https://nowhere.example")).toEqual([]);
+  });
+});
+
+describe("a secret that is replaced", () => {
+  const both = { secret: { env: "assistant" }, formerSecret: { env: "assistant-before" } } as const;
+  const having = (auth: Pick<typeof both, "secret"> & { formerSecret?: { env: string } }) =>
+    changed({
+      agents: acme().agents.map((one) =>
+        one.id === "assistant" ? { ...one, auth: { method: "client_secret_basic", ...auth } } : one,
+      ),
+    });
+  /** Whether a secret signs in (the code's redemption) and exchanges, by Basic. */
+  async function counts(clientSecret: string): Promise<readonly [boolean, unknown]> {
+    const client = { method: "client_secret_basic", clientId: "assistant", clientSecret } as const;
+    const agent = createAgent({ idp: { issuer: house.issuer, client }, apps: [], development: true });
+    const signedIn = await house.signIn(agent).then(
+      () => true,
+      () => false,
+    );
+    const form = buildTokenExchangeRequest({ ...ASKED, subjectToken: alice.signIn().idToken });
+    const headers = await addClientAuth(form, client, house.issuer, Date.now() / 1_000);
+    const response = await fetch(`${house.issuer}/token`, { method: "POST", headers, body: form });
+    return [signedIn, ((await response.json()) as { error?: string }).error];
+  }
+
+  test("counts beside its successor, at sign-in and at the exchange, until it is taken out", async () => {
+    const [now = "", before = ""] = [SECRETS.assistant, SECRETS["assistant-before"]];
+    await having(both);
+    expect([await counts(now), await counts(before)]).toEqual([
+      [true, undefined],
+      [true, undefined],
+    ]);
+    expect(await counts("neither")).toEqual([false, "invalid_client"]);
+    await having({ secret: both.secret });
+    expect([await counts(now), await counts(before)]).toEqual([
+      [true, undefined],
+      [false, "invalid_client"],
+    ]);
+  });
+
+  test("and can not be had any more does not take its successor along", async () => {
+    await having({ ...both, formerSecret: { env: "nobody-has-it" } });
+    expect(await counts(SECRETS.assistant ?? "")).toEqual([true, undefined]);
+  });
+});
+
+describe("the metadata of the IdP", () => {
+  test.each(["openid-configuration", "oauth-authorization-server"])(
+    "in %s says all that its clients need",
+    async (name) => {
+      const { issuer } = house;
+      const metadata = await (await fetch(`${issuer}/.well-known/${name}`)).json();
+      const algorithms = ["ES256", "RS256", "PS256", "EdDSA"];
+      expect(metadata).toMatchObject({
+        issuer,
+        authorization_endpoint: `${issuer}/authorize`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+        grant_types_supported: [
+          "authorization_code",
+          "refresh_token",
+          "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
+        identity_chaining_requested_token_types_supported: ["urn:ietf:params:oauth:token-type:id-jag"],
+        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+        token_endpoint_auth_signing_alg_values_supported: algorithms,
+        dpop_signing_alg_values_supported: algorithms,
+        code_challenge_methods_supported: ["S256"],
+        subject_types_supported: ["public", "pairwise"],
+        authorization_response_iss_parameter_supported: true,
+        revocation_endpoint: `${issuer}/revoke`,
+      });
+    },
+  );
+
+  test("tells a stranger neither the apps nor their types of authorization details, and promises no bound access tokens", async () => {
+    const apps = acme().apps.map((app) => ({ ...app, authorizationDetailsTypes: { "ledger-account": "One" } }));
+    await changed({ apps });
+    const text = await (await fetch(`${house.issuer}/.well-known/openid-configuration`)).text();
+    expect(text).not.toMatch(/ledger|wiki|authorization_details|tls_client_certificate_bound/);
   });
 });
 

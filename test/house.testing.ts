@@ -15,6 +15,7 @@ export const BOB = { email: "bob@acme.example", password: "another long password
 export const CALLBACK = "http://127.0.0.1/callback";
 export const SECRETS: Readonly<Record<string, string>> = {
   assistant: "assistant-secret-at-the-idp",
+  "assistant-before": "assistant-secret-before-it-was-replaced",
   crawler: "crawler-secret-at-the-idp",
   poster: "poster-secret-at-the-idp",
 };
@@ -121,7 +122,11 @@ export async function startHouse(
     keyFile: join(folder, "data.key"),
     issuerIsLoopback: true,
     idJagLifetime: 300,
-    resolveSecret: (ref) => ("env" in ref ? (SECRETS[ref.env] ?? "") : ""),
+    resolveSecret: (ref) => {
+      const secret = "env" in ref ? SECRETS[ref.env] : undefined;
+      if (secret === undefined) throw new TypeError("This house has no such secret.");
+      return secret;
+    },
     log: pino({ level: process.env.LOG_LEVEL ?? "silent" }),
     ...(options.lifetimes ? { lifetimes: options.lifetimes } : {}),
     ...options.server,

@@ -118,7 +118,8 @@ function readAssertion(form: Form): Result<PresentedClient> {
 
 /** How a client is registered to prove itself. */
 export type ClientCredential =
-  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: string }
+  /** Several secrets while one takes over from another: each counts. */
+  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: string | readonly string[] }
   | { readonly method: "private_key_jwt"; readonly keys: KeySource; readonly algorithms?: readonly JwsAlgorithm[] }
   | { readonly method: "none" };
 
@@ -208,9 +209,7 @@ async function checkSecret<Client extends { readonly clientId: string }>(
   if (found === undefined) return refuse("client-unknown");
   const { credential } = found;
   if (credential.method !== method) return refuse("client-auth-method-wrong", credential.method);
-  // A client that was registered without a secret, or an empty one, has none: nobody proves anything with it.
-  const proven = Boolean(credential.secret) && (await equalSecrets(secret, credential.secret));
-  return proven ? ok(found.client) : refuse("client-secret-wrong");
+  return (await isClientSecret(secret, credential.secret)) ? ok(found.client) : refuse("client-secret-wrong");
 }
 
 async function checkAssertion<Client extends { readonly clientId: string }>(
@@ -239,6 +238,15 @@ async function checkAssertion<Client extends { readonly clientId: string }>(
   if (typeof iat === "number" && iat > now + skew) return refuse("client-assertion-expired", "iat");
   const used = await context.markUsed(...clientAssertionMark(clientId, jti, exp));
   return used === "first" ? ok(found.client) : refuse("client-assertion-replayed");
+}
+
+/**
+ * Whether a secret is one of those that a client has, compared in a time that tells nothing of where they differ. An empty
+ * one is none: nobody proves anything with it.
+ */
+export async function isClientSecret(presented: string, registered: string | readonly string[]): Promise<boolean> {
+  const compared = [registered].flat().map(async (one) => one !== "" && (await equalSecrets(presented, one)));
+  return (await Promise.all(compared)).includes(true);
 }
 
 /** Compares two secrets in a time that tells nothing of where they differ. */

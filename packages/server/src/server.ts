@@ -18,7 +18,8 @@ import { applyOrganization, type OrganizationPorts } from "./organization/apply.
 import type { Problem } from "./organization/problems.ts";
 import { renderProblems } from "./organization/render.ts";
 import type { Credential } from "./sign-in/clients.ts";
-import { type Lifetimes, PATHS } from "./sign-in/configuration.ts";
+import type { Lifetimes } from "./sign-in/configuration.ts";
+import { PATHS } from "./sign-in/paths.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
 import { storePath } from "./store/files.ts";
@@ -137,13 +138,17 @@ async function seedOrganization(file: ServerOptions["organization"], ports: Orga
   });
 }
 
-/** A secret that can not be had is told at the start, not when the agent first calls. The agent is refused until then. */
+/** A secret that can not be had is told at the start, not when the client first calls. The client is refused until then. */
 async function checkSecrets({ resolveSecret, log }: ServerOptions, store: Store): Promise<void> {
-  for (const agent of (await store.organization()).document.agents) {
-    if (!("secret" in agent.auth)) continue;
-    await secretOf(agent, resolveSecret).catch((error: unknown) =>
-      log.warn({ agent: agent.id, ...describeError(error) }, "the secret of an agent can not be had"),
-    );
+  const { agents, apps } = (await store.organization()).document;
+  for (const { id, auth } of [...agents, ...apps.flatMap(({ sso }) => (sso ? [{ id: sso.clientId, ...sso }] : []))]) {
+    for (const ref of secretRefs(auth)) {
+      try {
+        await resolveSecret(ref);
+      } catch (error) {
+        log.warn({ client: id, ...describeError(error) }, "the secret of a client can not be had");
+      }
+    }
   }
 }
 
@@ -157,7 +162,7 @@ interface House {
 async function createHandler(options: ServerOptions, house: House): Promise<Parameters<typeof listen>[0]["handler"]> {
   const { issuer, log } = options;
   const { store, keyring, audit, now } = house;
-  const clientSecret = (client: Credential): Promise<string> => secretOf(client, options.resolveSecret);
+  const clientSecrets = (client: Credential): Promise<readonly string[]> => secretsOf(client, options.resolveSecret);
   const { issuerIsLoopback: allowLoopback } = options;
   const fetch = guardedFetch({ fetch: nodeFetch({ allowLoopback }), allowLoopback });
   const documents = clientDocuments({
@@ -181,7 +186,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     sealing: keyring,
     jwks: { keys: keys.map(({ privateJwk }) => privateJwk) },
     cookieKeys: [keyring.secretFor("cookies")],
-    clientSecret,
+    clientSecrets,
     documents,
     naming,
     fetch,
@@ -199,7 +204,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     issuer,
     store,
     audit,
-    clientSecret,
+    clientSecrets,
     markAssertionUsed,
     keysOf: documents.keysOf,
     metadataOf: documents.metadata,
@@ -220,7 +225,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     trustedProxies: options.trustedProxies ?? [],
     clientCertHeader: options.clientCertHeader ?? false,
     store,
-    clientSecret,
+    clientSecrets,
     signIn,
     exchange,
     beforeSignIn: lookForAssertionKey({ store, keysOf: documents.keysOf }),
@@ -229,9 +234,20 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   });
 }
 
-async function secretOf({ id, auth }: Credential, resolve: ServerOptions["resolveSecret"]): Promise<string> {
-  if ("secret" in auth) return resolve(auth.secret);
-  throw new CredenceError(`The client ${id} has no secret.`, { code: "configuration" });
+/** The client's secret, and the one before it where that still counts: one that can not be had does not take the other along. */
+async function secretsOf({ id, auth }: Credential, resolve: ServerOptions["resolveSecret"]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(secretRefs(auth).map(async (ref) => resolve(ref)));
+  const secrets = outcomes.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const [failure] = outcomes.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  if (secrets.length === 0) {
+    throw failure ?? new CredenceError(`The client ${id} has no secret.`, { code: "configuration" });
+  }
+  return secrets;
+}
+
+function secretRefs(auth: Credential["auth"]): readonly SecretRef[] {
+  if (!("secret" in auth)) return [];
+  return [auth.secret, ...(auth.formerSecret === undefined ? [] : [auth.formerSecret])];
 }
 
 function sweepOften(store: Store, now: () => number, log: Logger): () => void {

@@ -21,7 +21,12 @@ export interface Person {
 
 /** How an agent proves itself at the token endpoint. `none` may exchange only where the agent is DPoP-bound. */
 export type AgentAuth =
-  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: SecretRef }
+  | {
+      readonly method: "client_secret_basic" | "client_secret_post";
+      readonly secret: SecretRef;
+      /** The one before, which counts until it is taken out: whoever has the old one has time to get the new one. */
+      readonly formerSecret?: SecretRef;
+    }
   | {
       readonly method: "private_key_jwt";
       readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };

@@ -11,7 +11,7 @@ const SECRETS: Readonly<Record<string, string>> = {
 
 const ports = {
   store: { agent: async (id: string) => (id in SECRETS ? agent(id) : undefined) },
-  clientSecret: ({ id }: { id: string }) => SECRETS[id] ?? "",
+  clientSecrets: ({ id }: { id: string }) => ["another", SECRETS[id] ?? ""],
 };
 
 const header = (id: string, secret: string) => `Basic ${btoa(`${id}:${secret}`)}`;

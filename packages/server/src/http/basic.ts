@@ -1,12 +1,12 @@
 import { Buffer } from "node:buffer";
-import { createHash, timingSafeEqual } from "node:crypto";
-import { parseBasic } from "@credence/protocol/client-auth";
+import { isClientSecret, parseBasic } from "@credence/protocol/client-auth";
 import type { Agent } from "../directory/types.ts";
+import type { ClientSecrets } from "../sign-in/clients.ts";
 
 /** What tells one reading of a Basic header from another. */
 export interface BasicPorts {
   readonly store: { agent(id: string): Promise<Agent | undefined> };
-  readonly clientSecret: (agent: Agent) => string | Promise<string>;
+  readonly clientSecrets: ClientSecrets;
 }
 
 /**
@@ -31,18 +31,14 @@ interface Pair {
   readonly secret: string;
 }
 
-async function fits({ clientId, secret }: Pair, { store, clientSecret }: BasicPorts): Promise<boolean> {
+async function fits({ clientId, secret }: Pair, { store, clientSecrets }: BasicPorts): Promise<boolean> {
   const agent = await store.agent(clientId);
   if (agent === undefined || !("secret" in agent.auth)) return false;
-  return timingSafeEqual(digest(secret), digest(await clientSecret(agent)));
+  return isClientSecret(secret, await clientSecrets(agent));
 }
 
 function rewrite(pair: Pair | undefined): string | undefined {
   if (pair === undefined) return undefined;
   const text = `${encodeURIComponent(pair.clientId)}:${encodeURIComponent(pair.secret)}`;
   return `Basic ${Buffer.from(text, "utf8").toString("base64")}`;
-}
-
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

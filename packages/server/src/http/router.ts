@@ -1,12 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { basePath, PATHS } from "../sign-in/configuration.ts";
 import type { Report } from "../sign-in/fault.ts";
+import { basePath, PATHS } from "../sign-in/paths.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
 import { vouchForSource } from "../sign-in/source.ts";
 import type { Handler } from "./answer.ts";
 import type { BasicPorts } from "./basic.ts";
 import { clientCertificates } from "./certificate.ts";
+import { createFormEndpoint } from "./form-endpoint.ts";
 import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
 
 /** What stands behind the IdP's listener. */
@@ -45,6 +46,7 @@ export function createRouter(options: RouterOptions): Handler {
   const url = `${issuer.replace(/\/$/, "")}${PATHS.token}`;
   const certificates = clientCertificates(options.clientCertHeader ?? false, options.trustedProxies);
   const token = createTokenEndpoint({ ...options, url, provider, certificateOf: certificates.of });
+  const form = createFormEndpoint({ ...options, provider });
   const secure = securityHeaders(issuer);
   const vouch = vouchFor(new URL(issuer));
   const vouchSource = vouchForSource(options.trustedProxies);
@@ -57,6 +59,7 @@ export function createRouter(options: RouterOptions): Handler {
     req.url = insertedPath(req.url ?? "/", base);
     const path = pathBelow(base, req.url);
     if (path === PATHS.token) return token(req, res);
+    if (path === PATHS.revoke) return form(req, res);
     if (path !== undefined && isProviders(path)) return provider(req, res);
     return pages(req, res);
   };

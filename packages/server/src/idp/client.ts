@@ -22,8 +22,8 @@ export interface ClientPorts {
   readonly store: Pick<Store, "agent">;
   /** Marks a client assertion as used, for exchange and sign-in alike. `expiresAt` in seconds since the epoch. */
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
-  /** Resolves the secret of an agent that has one. */
-  readonly clientSecret: (agent: Agent) => string | Promise<string>;
+  /** Resolves the secrets of an agent that has any. */
+  readonly clientSecrets: (agent: Agent) => readonly string[] | Promise<readonly string[]>;
   readonly keysOf: KeysOfAgent;
   /** What an agent says of itself, where its id is the URL of it. */
   readonly metadataOf: (agentId: string) => Promise<ClientMetadata>;
@@ -82,13 +82,13 @@ async function authenticate(
 /** `undefined` where nothing could prove anything. */
 async function credentialOf(
   agent: Agent,
-  { clientSecret, keysOf, metadataOf }: ClientPorts,
+  { clientSecrets, keysOf, metadataOf }: ClientPorts,
 ): Promise<ClientCredential | undefined> {
   const { method } = agent.auth;
   switch (method) {
     case "client_secret_basic":
     case "client_secret_post":
-      return { method, secret: await clientSecret(agent) };
+      return { method, secret: await clientSecrets(agent) };
     case "private_key_jwt":
     case "client_id_metadata_document": {
       if (

@@ -17,7 +17,7 @@ export const fromFile = {
   person({ password_hash, ...person }: FilePerson): Person {
     return { ...person, ...(password_hash === undefined ? {} : { passwordHash: password_hash }) };
   },
-  /** @param kept - The secret that `{ unchanged: true }` stands for. */
+  /** @param kept - The secrets that `{ unchanged: true }` stands for. */
   agent(
     {
       redirect_uris,
@@ -28,7 +28,7 @@ export const fromFile = {
       auth,
       ...agent
     }: FileAgent,
-    kept?: SecretRef,
+    kept: Secrets = {},
   ): Agent {
     return {
       ...agent,
@@ -150,11 +150,23 @@ export const toFile = {
 /** An entry as the file would have it. */
 export type Entry = Readonly<Record<string, unknown>>;
 
-function authFromFile(auth: FileAgent["auth"], kept: SecretRef | undefined): AgentAuth {
+/** The secrets of an agent as they are. */
+export interface Secrets {
+  readonly secret?: SecretRef;
+  readonly formerSecret?: SecretRef;
+}
+
+function authFromFile(auth: FileAgent["auth"], kept: Secrets): AgentAuth {
   switch (auth.method) {
     case "client_secret_basic":
-    case "client_secret_post":
-      return { method: auth.method, secret: secretFromFile(auth.secret, kept) };
+    case "client_secret_post": {
+      const { method, secret, former_secret: former } = auth;
+      return {
+        method,
+        secret: secretFromFile(secret, kept.secret),
+        ...optional("formerSecret", former === undefined ? undefined : secretFromFile(former, kept.formerSecret)),
+      };
+    }
     case "private_key_jwt":
       return keysFromFile(auth);
     case "client_id_metadata_document":
@@ -176,10 +188,17 @@ type FileNameId = NonNullable<FileApp["saml_name_id"]>;
 function relyingPartyFromFile({ client_id, auth, redirect_uris, post_logout_redirect_uris }: FileSso): RelyingParty {
   return {
     clientId: client_id,
-    auth: auth.method === "private_key_jwt" ? keysFromFile(auth) : auth,
+    auth: relyingPartyAuth(auth),
     redirectUris: redirect_uris,
     postLogoutRedirectUris: post_logout_redirect_uris,
   };
+}
+
+function relyingPartyAuth(auth: FileSso["auth"]): RelyingParty["auth"] {
+  if (auth.method === "private_key_jwt") return keysFromFile(auth);
+  if (auth.method === "none") return auth;
+  const { method, secret, former_secret } = auth;
+  return { method, secret, ...optional("formerSecret", former_secret) };
 }
 
 function relyingPartyToFile({ clientId, auth, redirectUris, postLogoutRedirectUris }: RelyingParty): Entry {
@@ -231,7 +250,16 @@ function secretFromFile(secret: FileSecret, kept: SecretRef | undefined): Secret
 function authToFile(auth: AgentAuth): Entry {
   if ("jwksUri" in auth) return { method: auth.method, jwks_uri: auth.jwksUri };
   if (auth.method !== "client_secret_basic" && auth.method !== "client_secret_post") return { ...auth };
-  return { method: auth.method, secret: "literal" in auth.secret ? { unchanged: true } : auth.secret };
+  const { method, secret, formerSecret } = auth;
+  return {
+    method,
+    secret: secretToFile(secret),
+    ...optional("former_secret", formerSecret && secretToFile(formerSecret)),
+  };
+}
+
+function secretToFile(secret: SecretRef): Entry {
+  return "literal" in secret ? { unchanged: true } : secret;
 }
 
 function seconds(duration: string | undefined): number | undefined {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Agent, Organization } from "../directory/types.ts";
+import type { Agent, Organization, SecretRef } from "../directory/types.ts";
 import { type Entry, optional, toFile } from "./convert.ts";
 
 /** What becomes of one field; values as the file writes them, secrets never. */
@@ -93,7 +93,11 @@ function showAuth(value: unknown): string {
   if ("jwks" in auth)
     return `${auth.method}, keys ${auth.jwks.keys.map(({ kid }) => (typeof kid === "string" ? kid : "without kid")).join(", ")}`;
   if (!("secret" in auth)) return auth.method;
-  if ("env" in auth.secret) return `${auth.method}, secret from environment ${auth.secret.env}`;
-  if ("file" in auth.secret) return `${auth.method}, secret from file ${auth.secret.file}`;
-  return `${auth.method}, secret (hidden)`;
+  const former = auth.formerSecret === undefined ? "" : `, the one before ${showSecret(auth.formerSecret)}`;
+  return `${auth.method}, secret ${showSecret(auth.secret)}${former}`;
+}
+
+function showSecret(secret: SecretRef): string {
+  if ("env" in secret) return `from environment ${secret.env}`;
+  return "file" in secret ? `from file ${secret.file}` : "(hidden)";
 }

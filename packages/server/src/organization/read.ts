@@ -1,5 +1,5 @@
-import type { Organization, SecretRef } from "../directory/types.ts";
-import { fromFile } from "./convert.ts";
+import type { Organization } from "../directory/types.ts";
+import { fromFile, type Secrets } from "./convert.ts";
 import { findingsOf } from "./issues.ts";
 import type { Finding, Path, Problem } from "./problems.ts";
 import { type Placed, type Readable, referenceFindings } from "./references.ts";
@@ -149,11 +149,19 @@ function secretFindings({ head, file }: Parsed, { issuerIsLoopback, current }: R
     const mend = "Leave demo out, and give secrets by env or file; or serve it on http://127.0.0.1.";
     findings.push({ path: ["demo"], message: "A demo organization is served on a loopback issuer only.", mend });
   }
-  for (const { entry, path } of file.agents) {
-    if (!("secret" in entry.auth)) continue;
-    const { secret } = entry.auth;
-    const place = [...path, "auth", "secret"];
-    const kept = typeof secret === "object" && "unchanged" in secret ? secrets.get(entry.id) : undefined;
+  const places = file.agents.flatMap(({ entry: { id, auth }, path }) => {
+    if (!("secret" in auth)) return [];
+    const { secret, former_secret: former } = auth;
+    const had = secrets.get(id);
+    return [
+      { secret, had: had?.secret, place: [...path, "auth", "secret"] },
+      ...(former === undefined
+        ? []
+        : [{ secret: former, had: had?.formerSecret, place: [...path, "auth", "former_secret"] }]),
+    ];
+  });
+  for (const { secret, had, place } of places) {
+    const kept = typeof secret === "object" && "unchanged" in secret ? had : undefined;
     if (typeof secret === "object" && "unchanged" in secret && kept === undefined) {
       const message = "There is no secret to keep: the server has no such agent, or one without a secret.";
       findings.push({ path: place, message, mend: "Say where the secret is: { env: NAME } or { file: PATH }." });
@@ -168,9 +176,9 @@ function secretFindings({ head, file }: Parsed, { issuerIsLoopback, current }: R
 }
 
 /** The secrets of the agents as they are, by agent. */
-function secretsOf(organization: Organization | undefined): ReadonlyMap<string, SecretRef> {
+function secretsOf(organization: Organization | undefined): ReadonlyMap<string, Secrets> {
   const agents = organization?.agents ?? [];
-  return new Map(agents.flatMap(({ id, auth }) => ("secret" in auth ? [[id, auth.secret]] : [])));
+  return new Map(agents.flatMap(({ id, auth }) => ("secret" in auth ? [[id, auth]] : [])));
 }
 
 function organizationOf({ head, file }: Parsed, current: Organization | undefined): Organization {

@@ -104,6 +104,14 @@ const secret = z
   )
   .describe("{ env: NAME } or { file: PATH }; { unchanged: true } keeps what the server has.");
 
+const FORMER_SECRET = "The secret before, as a source like secret: it counts, too, until it is taken out.";
+
+/** A secret that never stands in the file. */
+const secretElsewhere = z.union(
+  [z.strictObject({ env: z.string().regex(ENVIRONMENT_NAME) }), z.strictObject({ file: z.string().min(1).max(4096) })],
+  { error: "is not a secret's source" },
+);
+
 const publicJwk = z
   .record(z.string(), z.unknown())
   .refine(isPublicSigningKey, { error: "is not a public signing key" })
@@ -133,7 +141,11 @@ const auth = z
   .discriminatedUnion(
     "method",
     [
-      z.strictObject({ method: z.literal(["client_secret_basic", "client_secret_post"]), secret }),
+      z.strictObject({
+        method: z.literal(["client_secret_basic", "client_secret_post"]),
+        secret,
+        former_secret: secret.optional().describe(FORMER_SECRET),
+      }),
       byKeys,
       z.strictObject({ method: z.literal("client_id_metadata_document") }),
       none,
@@ -141,7 +153,7 @@ const auth = z
     { error: "is no way to authenticate" },
   )
   .describe(
-    "method: client_secret_basic, client_secret_post (both with secret), private_key_jwt (with jwks or jwks_uri), client_id_metadata_document (the id is the URL of the agent's metadata) or none.",
+    "method: client_secret_basic, client_secret_post (both with secret, and former_secret while that is replaced), private_key_jwt (with jwks or jwks_uri), client_id_metadata_document (the id is the URL of the agent's metadata) or none.",
   );
 
 /** An app's own client: its secret is always by reference. */
@@ -151,13 +163,8 @@ const appAuth = z
     [
       z.strictObject({
         method: z.literal(["client_secret_basic", "client_secret_post"]),
-        secret: z.union(
-          [
-            z.strictObject({ env: z.string().regex(ENVIRONMENT_NAME) }),
-            z.strictObject({ file: z.string().min(1).max(4096) }),
-          ],
-          { error: "is not a secret's source" },
-        ),
+        secret: secretElsewhere,
+        former_secret: secretElsewhere.optional().describe(FORMER_SECRET),
       }),
       byKeys,
       none,

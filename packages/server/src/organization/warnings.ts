@@ -18,19 +18,59 @@ export function warningFindings(file: Readable, name: string | undefined, now: n
         ]
       : []),
     ...subjectWarnings(file),
+    ...secretWarnings(file),
     ...clientWarnings(file),
     ...connectionWarnings(file, now),
   ];
 }
 
-function subjectWarnings({ apps }: Readable): Finding[] {
-  return apps
-    .filter(({ entry }) => entry.subject === "email")
-    .map(({ path }) => ({
-      path: [...path, "subject"],
-      message: "The app knows people by their address, and addresses are reassigned.",
-      mend: "Use subject: id, unless the app can not.",
-    }));
+function subjectWarnings({ apps, people }: Readable): Finding[] {
+  return apps.flatMap(({ entry, path }) => {
+    const warnings: Finding[] = [];
+    if (entry.subject === "email") {
+      warnings.push({
+        path: [...path, "subject"],
+        message: "The app knows people by their address, and addresses are reassigned.",
+        mend: "Use subject: id, unless the app can not.",
+      });
+    }
+    if (entry.saml_name_id?.name_id === "email") {
+      warnings.push({
+        path: [...path, "saml_name_id", "name_id"],
+        message: "The NameID is their address, and addresses are reassigned.",
+        mend: "It must be what the app sees by SAML; where that may change, use name_id: id there and here.",
+      });
+    }
+    const own = entry.subject === "own" || entry.saml_name_id?.name_id === "own";
+    const nameless = own ? people.filter(({ entry: { id } }) => !Object.hasOwn(entry.people ?? {}, id)) : [];
+    if (nameless.length > 0) {
+      warnings.push({
+        path: [...path, entry.subject === "own" ? "subject" : "saml_name_id"],
+        message: `The app has no own id of ${nameless.length} of the people: no agent reaches it for them.`,
+        mend: "Add them to the app's people: { PERSON: ID }, if they use the app.",
+      });
+    }
+    return warnings;
+  });
+}
+
+/** A secret that was replaced because it is known to others is known to them for as long as it counts. */
+function secretWarnings({ agents, apps }: Readable): Finding[] {
+  const auths = [
+    ...agents.map(({ entry, path }) => ({ auth: entry.auth, path: [...path, "auth"] })),
+    ...apps.flatMap(({ entry, path }) => (entry.sso ? [{ auth: entry.sso.auth, path: [...path, "sso", "auth"] }] : [])),
+  ];
+  return auths.flatMap(({ auth, path }) =>
+    "former_secret" in auth && auth.former_secret !== undefined
+      ? [
+          {
+            path: [...path, "former_secret"],
+            message: "The secret before the present one still counts.",
+            mend: "Take former_secret out as soon as the new secret is in use everywhere.",
+          },
+        ]
+      : [],
+  );
 }
 
 /** Two agents behind one client id are one to the app: it can not tell whom it serves. */
