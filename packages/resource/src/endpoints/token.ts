@@ -39,7 +39,8 @@ export async function tokenEndpoint<A extends Account>(
   return answer;
 }
 
-function eventOf(decisionId: string, time: number, facts: Facts, refusal: Refusal | undefined): ReceiverEvent {
+/** One redemption, for the record. */
+export function eventOf(decisionId: string, time: number, facts: Facts, refusal: Refusal | undefined): ReceiverEvent {
   return {
     kind: "redemption",
     verified: false,
