@@ -3,11 +3,13 @@ import { describe, expect, test } from "vitest";
 import { openCustomers } from "./customers.ts";
 
 const IDP = "https://idp.shared.example";
+const OWN_IDP = "https://idp.initech.example";
 
 function someCustomers() {
   const customers = openCustomers(new DatabaseSync(":memory:"));
   customers.add({ id: "acme", issuer: IDP, tenant: "1" });
   customers.add({ id: "globex", issuer: IDP, tenant: "2" });
+  customers.add({ id: "initech", issuer: OWN_IDP });
   return customers;
 }
 const alice = { customer: "acme", iss: IDP, tenant: "1", sub: "alice" };
@@ -19,6 +21,8 @@ describe("the customers of the SaaS", () => {
     expect((await customers.find(IDP, "2"))?.customer.id).toBe("globex");
     for (const tenant of [undefined, "", "3", "1 "]) expect(await customers.find(IDP, tenant)).toBeUndefined();
     expect(await customers.find(`${IDP}/`, "1")).toBeUndefined();
+    expect((await customers.find(OWN_IDP, undefined))?.customer.id).toBe("initech");
+    for (const tenant of ["", "1"]) expect(await customers.find(OWN_IDP, tenant)).toBeUndefined();
   });
 
   test("nobody signs up with an IdP that speaks for another customer", () => {

@@ -46,6 +46,7 @@ export function openCustomers(db: DatabaseSync): Customers {
       db.prepare("INSERT INTO idps (issuer, tenant, customer) VALUES (?, ?, ?)").run(issuer, tenant, id);
     },
     async find(issuer, tenant) {
+      if (tenant === "") return undefined;
       const select = "SELECT customer FROM idps WHERE issuer = ? AND tenant = ?";
       const id = db.prepare(select).get(issuer, tenant ?? "")?.customer;
       if (typeof id !== "string") return undefined;
