@@ -7,6 +7,9 @@ import { ALICE, acme, CALLBACK, type House, startHouse } from "../house.testing.
 const key = await generateDpopKey();
 const other = await generateDpopKey();
 
+const WEB_CALLBACK = "https://assistant.example/callback";
+const APP_CALLBACK = "com.example.assistant:/callback";
+
 let house: House;
 beforeAll(async () => {
   house = await startHouse();
@@ -17,7 +20,11 @@ beforeAll(async () => {
       ...agents,
       ...agents
         .filter(({ id }) => id === "public")
-        .map((one) => ({ ...one, id: "bound", name: "Bound", dpopBound: true })),
+        .flatMap((one) => [
+          { ...one, id: "bound", name: "Bound", dpopBound: true },
+          { ...one, id: "web", name: "Web", redirectUris: [WEB_CALLBACK] },
+          { ...one, id: "native", name: "Native", redirectUris: [APP_CALLBACK] },
+        ]),
     ],
   });
 });
@@ -28,8 +35,7 @@ const CHALLENGE = Buffer.from(await crypto.subtle.digest("SHA-256", new TextEnco
   "base64url",
 );
 
-/** Asks for an authorization; the answer is where the browser is sent back to. */
-async function authorize(clientId: string, parameters: Record<string, string> = {}): Promise<URL> {
+function authorizationUrl(clientId: string, parameters: Record<string, string>): string {
   const query = new URLSearchParams({
     client_id: clientId,
     response_type: "code",
@@ -40,7 +46,12 @@ async function authorize(clientId: string, parameters: Record<string, string> = 
     code_challenge_method: "S256",
     ...parameters,
   });
-  const end = await openUserAgent(ALICE).browse(`${house.issuer}/authorize?${query}`, CALLBACK);
+  return `${house.issuer}/authorize?${query}`;
+}
+
+/** Asks for an authorization; the answer is where the browser is sent back to. */
+async function authorize(clientId: string, parameters: Record<string, string> = {}): Promise<URL> {
+  const end = await openUserAgent(ALICE).browse(authorizationUrl(clientId, parameters), CALLBACK);
   if ("html" in end) throw new Error(`the sign-in ended at ${end.url} with ${end.status}`);
   return new URL(end.url);
 }
@@ -124,4 +135,27 @@ test("the metadata offers no pushed authorization requests, so nothing of DPoP i
 test("the metadata does not invite agents by the URL of their document: only those that are listed may come", async () => {
   const metadata = await (await fetch(`${house.issuer}/.well-known/oauth-authorization-server`)).json();
   expect(metadata).not.toHaveProperty("client_id_metadata_document_supported");
+});
+
+describe("the page on which somebody signs in", () => {
+  async function page(clientId: string, redirectUri: string): Promise<string> {
+    const first = await fetch(authorizationUrl(clientId, { redirect_uri: redirectUri }), { redirect: "manual" });
+    const cookie = first.headers.getSetCookie().map((one) => one.split(";")[0]);
+    const next = new URL(first.headers.get("location") ?? "", house.issuer);
+    return (await fetch(next, { headers: { cookie: cookie.join("; ") } })).text();
+  }
+
+  test.each([
+    ["to this computer", "public", CALLBACK],
+    ["to this computer, at another port", "public", "http://127.0.0.1:51234/callback"],
+    ["to an app by a scheme of its own", "native", APP_CALLBACK],
+  ])("warns of other programs where the way leads %s", async (_, clientId, redirectUri) => {
+    expect(await page(clientId, redirectUri)).toContain("Any program on this computer could be waiting there");
+  });
+
+  test("does not where it leads to a host", async () => {
+    const html = await page("web", WEB_CALLBACK);
+    expect(html).toContain("assistant.example");
+    expect(html).not.toContain("Any program on this computer");
+  });
 });
