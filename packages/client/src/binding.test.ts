@@ -51,6 +51,21 @@ describe("an ID-JAG is not used, and never reaches the app, when", () => {
       "scope-wider",
       ({ idp }) => (idp.answer = { scope: "ledger.read admin" }),
     ],
+    [
+      "its authorization details were not asked for",
+      "details-wider",
+      ({ idp }) => (idp.claims = { authorization_details: [{ type: "payment" }] }),
+    ],
+    [
+      "the answer's authorization details were not asked for",
+      "details-wider",
+      ({ idp }) => (idp.answer = { authorization_details: [{ type: "payment" }] }),
+    ],
+    [
+      "it is bound to a key that the agent does not have",
+      "binding-differs",
+      ({ idp }) => (idp.claims = { cnf: { jkt: "B".repeat(43) } }),
+    ],
     ["it has expired", "id-jag-expired", ({ idp, clock }) => (idp.claims = { exp: clock.seconds - 61 })],
     [
       "the answer says it is an access token",
@@ -85,6 +100,11 @@ describe("an access token is not used when", () => {
       "it is for another resource",
       "resource-differs",
       ({ app }) => (app.answer = { resource: "https://other.example/" }),
+    ],
+    [
+      "its authorization details are not the ID-JAG's",
+      "details-wider",
+      ({ app }) => (app.answer = { authorization_details: [{ type: "payment" }] }),
     ],
     ["it is of an unknown type", "token-type", ({ app }) => (app.answer = { token_type: "DPoP" })],
     ["it is missing", "access-token-answer-access-token", ({ app }) => (app.answer = { access_token: "" })],

@@ -93,11 +93,10 @@ export function createAppTokens(context: AgentContext, { flow, registrations }: 
     form: URLSearchParams,
     client: ClientIdentity,
     request: IdJagRequest,
-    key: string,
+    { key, bound }: { readonly key: string; readonly bound: boolean },
   ): Promise<AccessToken> {
     const { issuer } = metadata;
     const where: Where = { leg: "code-flow", party: issuer };
-    const bound = bindsAt(context, [metadata]);
     const askedAt = context.now();
     const answer = await postForm(context, metadata, form, client, bound);
     if (answer.status !== 200) throw errorOfAnswer(answer, where);
@@ -133,11 +132,13 @@ export function createAppTokens(context: AgentContext, { flow, registrations }: 
       const { audience, resource, scope } = request;
       return placed({ leg: "code-flow", party: audience }, async () => {
         const metadata = await context.discovery.authorizationServer(audience);
+        // Before anybody is asked: where nothing unbound may be used, nothing could be done with the answer.
+        const bound = bindsAt(context, [metadata]);
         const client = (await context.clientAt(audience)) ?? (await registrations(metadata));
         const key = JSON.stringify([audience, resource, scope ?? null]);
         const run = (form: URLSearchParams): Promise<AccessToken> => {
           form.set("resource", resource);
-          return ask(metadata, form, client, request, key);
+          return ask(metadata, form, client, request, { key, bound });
         };
         const renewed = await renew(key, run);
         if (renewed) return renewed;

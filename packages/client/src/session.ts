@@ -113,10 +113,15 @@ export function createSession(context: AgentContext, signIn: SignIn, keeping?: S
     },
     async token(request) {
       identity.assertAlive();
-      return placed({ leg: "discovery", party: partyOf(request.resource) }, async () => {
-        const route = await untilAborted(routeOf(request), request.signal);
-        return untilAborted(tokens.token(route), request.signal);
+      const { resource, signal } = request;
+      signal?.throwIfAborted();
+      const found = placed({ leg: "discovery", party: partyOf(resource) }, async () => {
+        const route = await routeOf(request);
+        // Nobody waits any more: nothing is asked for.
+        signal?.throwIfAborted();
+        return tokens.token(route);
       });
+      return untilAborted(found, signal);
     },
     async tokenForChallenge(url, response, refused) {
       identity.assertAlive();
