@@ -233,9 +233,12 @@ async function checkAssertion<Client extends { readonly clientId: string }>(
   if (audience !== context.issuer) return refuse("client-assertion-audience");
   const { now } = context;
   const { skew, maxLifetime } = CLIENT_ASSERTION_LIMITS;
-  if (exp <= now - skew || exp > now + maxLifetime) return refuse("client-assertion-expired", "exp");
-  if (typeof nbf === "number" && nbf > now + skew) return refuse("client-assertion-expired", "nbf");
-  if (typeof iat === "number" && iat > now + skew) return refuse("client-assertion-expired", "iat");
+  const fromAhead = [iat, nbf].some((time) => typeof time === "number" && time > now + skew);
+  if (fromAhead) return refuse("client-assertion-expired", "iat or nbf: the client's clock is ahead");
+  if (exp <= now - skew) return refuse("client-assertion-expired", "exp: too old, or the client's clock is behind");
+  if (exp > now + maxLifetime) {
+    return refuse("client-assertion-expired", "exp: it lives too long, or the client's clock is ahead");
+  }
   const used = await context.markUsed(...clientAssertionMark(clientId, jti, exp));
   return used === "first" ? ok(found.client) : refuse("client-assertion-replayed");
 }

@@ -38,10 +38,13 @@ export async function verifyActor(
   if (fault !== undefined) return refuse("actor-token-invalid", fault);
   if (singleAudience(aud) !== issuer) return refuse("actor-token-invalid", "aud");
   const { skew, maxLifetime } = CLIENT_ASSERTION_LIMITS;
-  if (typeof exp !== "number" || exp <= now - skew || exp > now + maxLifetime)
-    return refuse("actor-token-invalid", "exp");
-  if (typeof iat === "number" && iat > now + skew) return refuse("actor-token-invalid", "iat");
-  if (typeof nbf === "number" && nbf > now + skew) return refuse("actor-token-invalid", "nbf");
+  if (typeof exp !== "number") return refuse("actor-token-invalid", "exp");
+  const fromAhead = [iat, nbf].some((time) => typeof time === "number" && time > now + skew);
+  if (fromAhead) return refuse("actor-token-invalid", "iat or nbf: the actor's clock is ahead");
+  if (exp <= now - skew) return refuse("actor-token-invalid", "exp: too old, or the actor's clock is behind");
+  if (exp > now + maxLifetime) {
+    return refuse("actor-token-invalid", "exp: it lives too long, or the actor's clock is ahead");
+  }
   const used = await store.consume("actor-token", JSON.stringify([agent.id, jti]), exp + skew);
   return used === "first" ? ok({ id: agent.id, act: { sub: agent.id } }) : refuse("actor-token-invalid", "used before");
 }

@@ -22,7 +22,10 @@ const CODES: Readonly<Record<Exchange["outcome"], AuditCode>> = {
 export async function recordExchange(exchange: Exchange, audit: Pick<Audit, "record" | "countFailure">): Promise<void> {
   const { client, source = "unknown", refusal } = exchange;
   if (client !== undefined) return audit.record(toEvent(exchange, client));
-  if (refusal !== undefined) audit.countFailure({ reason: refusal.reason, source, sample: exchange.decisionId });
+  if (refusal === undefined) return;
+  const { reason, detail } = refusal;
+  const sample = detail === undefined ? exchange.decisionId : `${exchange.decisionId}: ${detail}`;
+  audit.countFailure({ reason, source, sample });
 }
 
 function toEvent(exchange: Exchange, { agent }: AuthenticatedAgent): AuditEvent {

@@ -73,6 +73,9 @@ function checkTyp({ header }: DecodedJws): Result<true> {
   return header.typ === undefined || header.typ.toUpperCase() === "JWT" ? ok(true) : refuse("subject-token-type-wrong");
 }
 
+/** Seconds by which our own clock may have been set back since. */
+const CLOCK_SKEW = 60;
+
 interface IdTokenClaims {
   readonly sub: string;
   readonly sid: string;
@@ -93,7 +96,8 @@ function checkClaims(
   const audience = singleAudience(aud);
   if (audience !== agentId) return refuse("subject-token-audience");
   if (typeof exp !== "number" || typeof iat !== "number") return refuse("subject-token-malformed", "exp or iat");
-  if (exp <= now) return refuse("subject-token-expired");
+  if (exp <= now) return refuse("subject-token-expired", "exp: it is old, or this server's clock is ahead");
+  if (iat > now + CLOCK_SKEW) return refuse("subject-token-malformed", "iat: this server's clock was set back");
   if (typeof sub !== "string" || sub === "") return refuse("subject-token-malformed", "sub");
   // Without a session to ask, nobody can say that the sign-in is alive.
   if (typeof sid !== "string") return refuse("sign-in-over", "no sid");

@@ -1,3 +1,4 @@
+import { CLIENT_ASSERTION_LIMITS } from "@credence/protocol/client-auth";
 import { type Configuration, errors, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
 import { ACR_VALUES, acrSatisfies, isAcr } from "../directory/acr.ts";
 import { type NamingSecrets, subjectFor } from "../directory/subject.ts";
@@ -70,6 +71,8 @@ export function configure(ports: ConfigurationPorts): Configuration {
     scopes: ["openid", "offline_access", "email", "profile"],
     acrValues: [...ACR_VALUES],
     clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+    // As at the exchange: so far clients' clocks may be off.
+    clockTolerance: CLIENT_ASSERTION_LIMITS.skew,
     enabledJWA: { clientAuthSigningAlgValues: ALGORITHMS, dPoPSigningAlgValues: ALGORITHMS },
     pkce: { required: () => true },
     clientBasedCORS: (_ctx, origin, client) =>

@@ -85,6 +85,10 @@ export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObj
   // oidc-provider takes its endpoints' URLs, too, and ours in a list with others'.
   if (audience !== ctx.oidc.issuer) throw new errors.InvalidClientAuth("audience must be the issuer alone");
   const now = Math.floor(Date.now() / 1000);
+  const { skew } = CLIENT_ASSERTION_LIMITS;
+  if (typeof iat === "number" && iat > now + skew) {
+    throw new errors.InvalidClientAuth("the assertion is from the future: the client's clock is ahead");
+  }
   const start = typeof iat === "number" ? Math.min(iat, now) : now;
   if (typeof exp !== "number" || exp > start + CLIENT_ASSERTION_LIMITS.maxLifetime) {
     throw new errors.InvalidClientAuth("the assertion lives too long");

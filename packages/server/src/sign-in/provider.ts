@@ -127,14 +127,22 @@ function reportFaults(provider: Provider, report: Report): void {
 }
 
 function recordRefusedGrants(provider: Provider, { record, report, now }: ProviderOptions): void {
-  provider.on("grant.error", (ctx, error) => {
+  const note = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void => {
     const agentId = provenAgent(ctx, error);
-    const detail = error.error_detail ?? error.error;
+    const detail = expiredAssertion(error) ?? error.error_detail ?? error.error;
     const event = { type: "grant-refused", detail, source: sourceOf(ctx.req), at: now() } as const;
     const recorded = record(agentId === undefined ? event : { ...event, agentId });
     // The answer is a refusal whatever becomes of its record.
     recorded.catch((cause: unknown) => report({ reference: newReference(), code: "record_failed", error: cause }));
-  });
+  };
+  provider.on("grant.error", note);
+  provider.on("revocation.error", note);
+}
+
+/** oidc-provider says of an assertion that has expired that its client is not authenticated, and no more. */
+function expiredAssertion({ cause }: errors.OIDCProviderError): string | undefined {
+  const expired = cause instanceof Error && cause.message === "jwt expired";
+  return expired ? "the assertion has expired, or the client's clock is behind" : undefined;
 }
 
 /** What is ours before and after oidc-provider's own handlers. */
