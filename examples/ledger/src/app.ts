@@ -9,8 +9,8 @@ import {
   type ResourceServer,
   type SubjectKey,
 } from "@credence/resource";
-import { mcpBearerAuth } from "@credence/resource/mcp";
-import { createMcpHandler, McpServer, requireBearerAuth, requireScopes } from "@modelcontextprotocol/server";
+import { mcpAuthorize } from "@credence/resource/mcp";
+import { createMcpHandler, McpServer, requireScopes } from "@modelcontextprotocol/server";
 import { z } from "zod";
 
 export interface LedgerOptions {
@@ -56,7 +56,8 @@ const WRITE = "ledger.write";
 export async function createLedger(options: LedgerOptions): Promise<Ledger> {
   const resource = `${options.issuer}/mcp`;
   const server = await createAuthorizationServer(options, resource);
-  const authorize = requireBearerAuth(mcpBearerAuth(server, { scopes: [READ] }));
+  // In place of the SDK's requireBearerAuth: it takes tokens that are bound to a key of the agent's too.
+  const authorize = mcpAuthorize(server, { scopes: [READ] });
   const entries: Entry[] = [
     { text: "Office chairs", amount: 84_000, by: "opening-balance" },
     { text: "Train to Vienna", amount: 7_990, by: "opening-balance" },

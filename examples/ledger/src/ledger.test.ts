@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
 import { signIdJag } from "@credence/protocol/id-jag";
 import { generateSigningKey, importSigner, type Signer } from "@credence/protocol/jws";
 import { parseChallenges } from "@credence/protocol/metadata";
@@ -52,14 +53,18 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([idp.close(), http.close()]));
 
-async function redeem(url: string, scope: string): Promise<Response> {
+async function redeem(url: string, scope: string, more: Record<string, string> = {}): Promise<Response> {
   const now = Math.floor(Date.now() / 1_000);
   const jti = crypto.randomUUID();
   const claims = { iss: idp.url, sub: "alice", aud: url, client_id: client.id, jti, iat: now, exp: now + 60 };
   const assertion = await signIdJag({ ...claims, resource: `${url}/mcp`, scope }, signer);
   const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
   const authorization = `Basic ${btoa(`${client.id}:${client.secret}`)}`;
-  return fetch(`${url}/token`, { method: "POST", headers: { authorization }, body: new URLSearchParams(form) });
+  return fetch(`${url}/token`, {
+    method: "POST",
+    headers: { authorization, ...more },
+    body: new URLSearchParams(form),
+  });
 }
 
 const tokenFor = async (scope: string): Promise<string> => (await (await redeem(http.url, scope)).json()).access_token;
@@ -102,6 +107,32 @@ describe("the ledger", () => {
     expect(await callTool(sdk, "list_entries")).toContainEqual(added);
     await sdk.close();
     expect(new Set(events.map(({ account }) => account))).toEqual(new Set(["account-1"]));
+  });
+
+  test("takes a token that is bound to a key of the agent's with a proof of it, and without one does not", async () => {
+    const key = await generateDpopKey();
+    const proof = (url: string, method: string, accessToken?: string) =>
+      createDpopProof(key, { method, url, accessToken, now: Date.now() / 1_000 });
+    const granted = await redeem(http.url, "ledger.read", { dpop: await proof(`${http.url}/token`, "POST") });
+    const { access_token: token, token_type } = await granted.json();
+    expect(token_type).toBe("DPoP");
+    const mcp = `${http.url}/mcp`;
+    const proving = new StreamableHTTPClientTransport(new URL(mcp), {
+      fetch: async (url, init) => {
+        const headers = new Headers(init?.headers);
+        headers.set("authorization", `DPoP ${token}`);
+        headers.set("dpop", await proof(mcp, init?.method ?? "GET", token));
+        return fetch(url, { ...init, headers });
+      },
+    });
+    const sdk = new Client({ name: "assistant", version: "1.0.0" });
+    await sdk.connect(proving);
+    expect(await callTool(sdk, "list_entries")).toContainEqual(expect.objectContaining({ text: "Train to Vienna" }));
+    await sdk.close();
+    for (const scheme of ["Bearer", "DPoP"]) {
+      const headers = { authorization: `${scheme} ${token}` };
+      expect((await fetch(mcp, { method: "POST", headers, body: "{}" })).status).toBe(401);
+    }
   });
 
   test("challenges an agent that may read and wants to write, with all the scopes that it needs", async () => {
