@@ -6,7 +6,12 @@ import { replayKey } from "../replay.ts";
 
 /** How a client proves itself. A public client (`none`) redeems only where it is DPoP-bound. */
 export type ClientAuthentication =
-  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly clientSecret: string }
+  | {
+      readonly method: "client_secret_basic" | "client_secret_post";
+      readonly clientSecret: string;
+      /** The one before, which counts until it is taken out: whoever has the old one has time to get the new one. */
+      readonly formerClientSecret?: string;
+    }
   | {
       readonly method: "private_key_jwt";
       readonly jwks: JwkSet;
@@ -82,7 +87,7 @@ function credentialOf(client: Client): ClientCredential | undefined {
   switch (client.method) {
     case "client_secret_basic":
     case "client_secret_post":
-      return client.clientSecret ? { method: client.method, secret: client.clientSecret } : undefined;
+      return client.clientSecret ? { method: client.method, secret: secretsOf(client) } : undefined;
     case "private_key_jwt": {
       const { algorithms } = client;
       const keys = jwksKeys(parseJwks(client.jwks) ?? { keys: [] });
@@ -91,4 +96,8 @@ function credentialOf(client: Client): ClientCredential | undefined {
     case "none":
       return { method: "none" };
   }
+}
+
+function secretsOf(client: Extract<Client, { clientSecret: string }>): readonly string[] {
+  return [client.clientSecret, client.formerClientSecret ?? ""].filter((secret) => secret !== "");
 }
