@@ -30,6 +30,26 @@ describe("an event as a line", () => {
     ]);
   });
 
+  it("says which details, by which actor, and what the ID-JAG is bound to", () => {
+    const event: RecordedEvent = {
+      ...PERMITTED,
+      detailsAsked: ["account", "payment"],
+      detailsGranted: ["account"],
+      actor: "worker",
+      binding: "certificate",
+    };
+    expect(eventLine(event, { colour: false, widths: [] })).toContain(
+      "permit  [ledger.read] {account} connection-permits (connection c), actor worker, bound to a certificate  d-1",
+    );
+    const json: unknown = JSON.parse(eventJson(event));
+    expect(json).toMatchObject({
+      details_asked: ["account", "payment"],
+      details_granted: ["account"],
+      actor: "worker",
+    });
+    expect(eventLine({ ...DENIED, binding: "dpop" }, { colour: false, widths: [] })).toContain("bound to a key");
+  });
+
   it("says what was counted, changed and altered", () => {
     const line = (event: Partial<RecordedEvent>) =>
       eventLine({ writer: "w", seq: 1, time: 0, code: "server.started", ...event }, { colour: false, widths: [] });

@@ -89,12 +89,26 @@ function why(event: RecordedEvent): string {
     ...(event.members ? [`changed: ${event.members.join(" ")}`] : []),
     ...(event.methods ? [`by ${event.methods.join(" and ")}`] : []),
     ...(event.factor ? [event.factor] : []),
+    ...(event.actor ? [`actor ${event.actor}`] : []),
+    ...(event.binding ? [`bound to ${BOUND_TO[event.binding]}`] : []),
     ...(event.key ? [`${event.key.use} ${event.key.alg} ${event.key.kid}`] : []),
     ...(event.altered ? [`ALTERED: ${event.altered.join(" ")}`] : []),
   ];
   const scopes = event.scopesGranted ?? event.scopesAsked ?? [];
-  return [...(scopes.length > 0 ? [`[${scopes.join(" ")}]`] : []), parts.join(", ")].filter(Boolean).join(" ");
+  const details = event.detailsGranted ?? event.detailsAsked ?? [];
+  return [
+    scopes.length > 0 ? `[${scopes.join(" ")}]` : "",
+    details.length > 0 ? `{${details.join(" ")}}` : "",
+    parts.join(", "),
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
+
+const BOUND_TO: Readonly<Record<NonNullable<RecordedEvent["binding"]>, string>> = {
+  dpop: "a key",
+  certificate: "a certificate",
+};
 
 function reasonText({ id, connection, detail }: AuditReason): string {
   const exactly = [...(connection ? [`connection ${connection}`] : []), ...(detail ? [detail] : [])];

@@ -59,11 +59,37 @@ describe("an exchange on record", () => {
       },
       { code: "exchange.refused", reasons: [{ id: "parameter-missing", detail: "audience" }] },
     ],
+    [
+      "has of authorization details their types, of an actor its id, and what was proven; no more of them",
+      {
+        outcome: "denied",
+        refusal: { reason: "details-not-covered" },
+        reasons: [{ id: "details-not-covered" }],
+        asked: {
+          audience: "https://ledger.example",
+          resource: [],
+          scope: undefined,
+          authorizationDetails: [
+            { type: "account", identifier: "DE89 3704" },
+            { type: "account", owner: "Alice" },
+          ],
+        },
+        actor: { id: "worker", act: { sub: "worker", note: "private" } },
+        binding: { "x5t#S256": "thumbprint" },
+      },
+      { detailsAsked: ["account"], actor: "worker", binding: "certificate" },
+    ],
   ])("%s", async (name, changes, expected) => {
     const [event] = await recorded({ client: CLIENT, ...changes }, name);
     expect(event).toMatchObject(expected);
     expect(event?.app).toBe(expected.app);
     expect(event).not.toHaveProperty("jti");
+  });
+
+  test("holds no member of what was asked for in detail", async () => {
+    const text = JSON.stringify((await listEvents(disk.store, {})).events);
+    expect(text).toContain('"detailsAsked":["account"]');
+    expect(text).not.toMatch(/DE89|private|thumbprint/);
   });
 
   test("is counted only, where nobody proved who asks", async () => {
