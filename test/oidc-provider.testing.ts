@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
-import { type Account, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import { type Account, type Configuration, interactionPolicy, Provider } from "oidc-provider";
 import { openUserAgent, type Typist, type UserAgent } from "../examples/demo/src/user-agent.ts";
 
 export const PEOPLE: Readonly<Record<string, Typist>> = {
@@ -135,12 +135,3 @@ export async function visit(url: string, who: Typist, browser: UserAgent = openU
   if ("html" in end) throw new Error(`the sign-in ended at ${end.url} with ${end.status}: ${end.html.slice(0, 500)}`);
   return new URL(end.url);
 }
-
-/** Ends the session that a browser has: what a sign-out page does in the end. */
-export async function endSession(provider: Provider, uid: string): Promise<void> {
-  const session = await provider.Session.findByUid(uid);
-  await session?.destroy();
-}
-
-/** Whatever a Koa context is typed as. */
-export type Context = KoaContextWithOIDC;
