@@ -188,7 +188,13 @@ function checkIdJag(
   if (claims.client_id !== expected.clientId) {
     throw mismatch(where, "id-jag-client", "the ID-JAG is for another client than the agent is at the app");
   }
-  if (claims.exp <= expected.now - SKEW) throw mismatch(where, "id-jag-expired", "the ID-JAG has expired already");
+  const clock = `its clock or this machine's (${new Date(expected.now * 1_000).toISOString()}) is wrong`;
+  if (claims.exp <= expected.now - SKEW) {
+    throw mismatch(where, "id-jag-expired", `the ID-JAG has expired already: ${clock}`);
+  }
+  if (claims.iat > expected.now + SKEW) {
+    throw mismatch(where, "id-jag-clock", `the ID-JAG was issued in the future: ${clock}`);
+  }
   checkResourceNamed(claims.resource, request, where);
   checkResource(claims.resource, request.resource, where);
   checkResource(answer.resource, request.resource, where);

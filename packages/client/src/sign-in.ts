@@ -290,7 +290,11 @@ function translate(cause: unknown, where: Where): AgentError {
     if (inner instanceof AuthorizationResponseError) return errorOfBody(Object.fromEntries(inner.cause), 400, where);
   }
   const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "unexpected";
-  const what = cause instanceof Error ? cause.message : "something unexpected happened";
+  const said = cause instanceof Error ? cause.message : "something unexpected happened";
+  const what =
+    code === "OAUTH_JWT_TIMESTAMP_CHECK_FAILED"
+      ? `${said}; its clock or this machine's is wrong, or it took too long`
+      : said;
   return new AgentError(`The sign-in with ${where.party} failed: ${what}. Begin the sign-in again.`, {
     ...where,
     code: "response_invalid",
