@@ -109,6 +109,9 @@ export function signsPeopleIn(key: JWK): Configuration {
 /** A page with a form, and what its sending does. */
 function addSignInPage(provider: Provider): void {
   provider.use(async (ctx, next) => {
+    // OpenID Connect Core §11: offline access wants consent, which an organization gives once, for all.
+    const offline = ctx.path === "/auth" && String(ctx.query.scope).includes("offline_access");
+    if (offline) ctx.query = { ...ctx.query, prompt: "consent" };
     if (!ctx.path.startsWith("/sign-in/")) return next();
     if (ctx.method !== "POST") {
       ctx.type = "html";

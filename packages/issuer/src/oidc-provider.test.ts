@@ -160,7 +160,6 @@ async function signIn(
     client_id: clientId,
     redirect_uri: REDIRECT,
     scope,
-    prompt: "consent",
     code_challenge: createHash("sha256").update(verifier).digest("base64url"),
     code_challenge_method: "S256",
   });
