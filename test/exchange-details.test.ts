@@ -85,16 +85,32 @@ describe("authorization details", () => {
       "access_denied",
       "details-not-covered",
     ],
-    [
-      "ten thousand of them",
-      { change: (form) => form.set("authorization_details", JSON.stringify(Array(2_000).fill({}))) },
+    ...[
+      ["two thousand of them", JSON.stringify(Array(2_000).fill({}))],
+      ["of four thousand members", JSON.stringify([{ type: "account", actions: Array(4_500).fill("r") }])],
+      ["nested without end", `[{"type":"account","a":${"[".repeat(5_000)}${"]".repeat(5_000)}}]`],
+      ["that are no JSON", "account"],
+      ["that are one, and no list", '{"type":"account"}'],
+      ["without a type", "[{}]"],
+      ["none", "[]"],
+    ].map(([why = "", text = ""]): [string, Partial<Exchange>, string, string] => [
+      why,
+      { change: (form) => form.set("authorization_details", text) },
       "invalid_authorization_details",
       "authorization-details-malformed",
-    ],
+    ]),
   ])("%s are refused", async (_, more, error, reason) => {
     await house.change(rich({ authorizationDetails: [{ type: "account", actions: ["read"] }] }));
     await expectRefused(house, await ask(more), error, reason);
   });
+});
+
+test.each([
+  ["ten thousand authorization details", Array(10_000).fill({ type: "account" })],
+  ["one of ten thousand members", [{ type: "account", actions: Array(10_000).fill("read") }]],
+])("%s do not fit into the form, and are refused unread", async (_, details) => {
+  const answer = await ask({ change: (form) => form.set("authorization_details", JSON.stringify(details)) });
+  expect([answer.status, answer.body.error]).toEqual([400, "invalid_request"]);
 });
 
 describe("several resources", () => {
@@ -105,6 +121,35 @@ describe("several resources", () => {
       [MCP, API],
       [MCP, API],
     ]);
+  });
+
+  test("of which one is named twice count once", async () => {
+    await house.change(rich());
+    expect((await ask({ resource: [MCP, MCP] })).claims?.resource).toBe(MCP);
+  });
+
+  test("are granted together with details that are the same at each", async () => {
+    await house.change(rich({ authorizationDetails: [{ type: "account", actions: ["read"] }] }));
+    const details = [{ type: "account", actions: ["read", "write"] }];
+    const { claims } = await ask({ resource: [MCP, API], authorizationDetails: details });
+    expect(claims).toMatchObject({
+      resource: [MCP, API],
+      authorization_details: [{ type: "account", actions: ["read"] }],
+    });
+    const [first] = acme().connections;
+    const more = {
+      ...(first as Connection),
+      id: "more",
+      resources: [MCP],
+      authorizationDetails: [{ type: "account" }],
+    };
+    await house.change(rich({ authorizationDetails: [{ type: "account", actions: ["read"] }] }, [more]));
+    await expectRefused(
+      house,
+      await ask({ resource: [MCP, API], authorizationDetails: details }),
+      "invalid_target",
+      "resources-differ",
+    );
   });
 
   test("are refused where what is granted differs, or one is denied", async () => {
@@ -133,6 +178,38 @@ describe("an app's other name", () => {
   test("that nobody has leads nowhere", async () => {
     await house.change(rich());
     await expectRefused(house, await ask({ audience: "urn:acme:wiki" }), "invalid_target", "audience-unknown");
+  });
+});
+
+describe("policy for details is the connection's, type by type", () => {
+  const two = (change: Partial<Connection>): Organization => {
+    const organization = rich(change);
+    const types = { account: "One", payment: "Another" };
+    return { ...organization, apps: organization.apps.map((app) => ({ ...app, authorizationDetailsTypes: types })) };
+  };
+
+  test("a type that it does not name is left out, and what is left is told", async () => {
+    await house.change(two({ authorizationDetails: [{ type: "account" }] }));
+    const answer = await ask({ authorizationDetails: [READ, { type: "payment", amount: "1" }] });
+    expect(answer.body.authorization_details).toEqual([READ]);
+    expect(await recorded(house, answer)).toMatchObject({
+      detailsAsked: ["account", "payment"],
+      detailsGranted: ["account"],
+    });
+  });
+
+  test("a member that it fixes must be that", async () => {
+    await house.change(two({ authorizationDetails: [{ type: "payment", currency: "EUR" }] }));
+    expect((await ask({ authorizationDetails: [{ type: "payment", currency: "EUR" }] })).status).toBe(200);
+    const other = await ask({ authorizationDetails: [{ type: "payment", currency: "USD" }] });
+    await expectRefused(house, other, "access_denied", "details-not-covered");
+  });
+
+  test("details that are asked for bring no default scope along", async () => {
+    await house.change(two({ authorizationDetails: [{ type: "account" }] }));
+    const { body, claims } = await ask({ authorizationDetails: [READ] });
+    expect(claims).not.toHaveProperty("scope");
+    expect(body.scope ?? "").toBe("");
   });
 });
 

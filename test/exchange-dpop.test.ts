@@ -6,7 +6,7 @@ import { certificateConfirmation } from "@credence/protocol/mtls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Organization } from "../packages/server/src/directory/types.ts";
 import { exchange, expectRefused, recorded } from "./exchange.testing.ts";
-import { acme, type House, startHouse } from "./house.testing.ts";
+import { acme, type House, SECRETS, startHouse } from "./house.testing.ts";
 
 const key = await generateDpopKey();
 const other = await generateDpopKey();
@@ -68,10 +68,11 @@ describe("an exchange with a DPoP proof", () => {
     expect(event?.reasons?.[0]?.detail).toContain("clock");
   });
 
-  test("counts once, whoever is first of fifty", async () => {
+  test("counts once, whoever is first of a hundred", async () => {
     const dpop = await proofAt(`${house.issuer}/token`);
-    const all = await Promise.all(Array.from({ length: 50 }, () => exchange(house, { subjectToken: idToken, dpop })));
+    const all = await Promise.all(Array.from({ length: 100 }, () => exchange(house, { subjectToken: idToken, dpop })));
     expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(all.filter(({ body }) => body.error === "invalid_dpop_proof")).toHaveLength(99);
   });
 });
 
@@ -123,7 +124,7 @@ describe("an agent that is DPoP-bound", () => {
 });
 
 describe("a server with nonces", () => {
-  test("asks for one on both grants, and takes it", async () => {
+  test("asks for one at the exchange and at sign-in, and takes it at both", async () => {
     await using own = await startHouse({ server: { dpopNonces: true } });
     const session = await own.signIn(own.agent("assistant"));
     const { idToken: token } = session.signIn();
@@ -132,6 +133,24 @@ describe("a server with nonces", () => {
     const nonce = first.headers.get("dpop-nonce") ?? "";
     expect((await exchange(own, { subjectToken: token, key, nonce })).claims?.cnf).toEqual({ jkt: key.jkt });
     expect((await exchange(own, { subjectToken: token, key, nonce: "made-up" })).body.error).toBe("use_dpop_nonce");
+    // The same nonces count at both: one is for the endpoint, not for a grant.
+    const refresh = async (nonce?: string) =>
+      fetch(`${own.issuer}/token`, {
+        method: "POST",
+        headers: {
+          authorization: `Basic ${btoa(`assistant:${SECRETS.assistant}`)}`,
+          dpop: await createDpopProof(key, {
+            method: "POST",
+            url: `${own.issuer}/token`,
+            now: Date.now() / 1_000,
+            nonce,
+          }),
+        },
+        body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: session.signIn().refreshToken ?? "" }),
+      });
+    const asked = await refresh();
+    expect([asked.status, await asked.json()]).toMatchObject([400, { error: "use_dpop_nonce" }]);
+    expect((await refresh(asked.headers.get("dpop-nonce") ?? "")).status).toBe(200);
   });
 });
 

@@ -2,9 +2,10 @@
 import { createAgent } from "@credence/client";
 import { decodeJws } from "@credence/protocol/jws";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openUserAgent } from "../examples/demo/src/user-agent.ts";
 import type { App, Organization } from "../packages/server/src/directory/types.ts";
 import { type Answer, exchange, expectRefused, recorded } from "./exchange.testing.ts";
-import { acme, CALLBACK, type House, SECRETS, startHouse } from "./house.testing.ts";
+import { ALICE, acme, CALLBACK, type House, SECRETS, startHouse } from "./house.testing.ts";
 
 const SSO: NonNullable<App["sso"]> = {
   clientId: "ledger-sso",
@@ -29,15 +30,17 @@ const ledger = (change: Partial<App>): Organization => ({
 });
 const ask = (): Promise<Answer> => exchange(house, { subjectToken: idToken });
 
+const CLIENT = {
+  method: "client_secret_basic",
+  clientId: SSO.clientId,
+  clientSecret: SECRETS.assistant ?? "",
+} as const;
+/** The app itself, as a client that signs people in. */
+const app = () => createAgent({ idp: { issuer: house.issuer, client: CLIENT }, apps: [], development: true });
+
 /** Signs Alice in to the app itself, and gives what its ID token says. */
 async function signInToApp(): Promise<Record<string, unknown>> {
-  const client = {
-    method: "client_secret_basic",
-    clientId: SSO.clientId,
-    clientSecret: SECRETS.assistant ?? "",
-  } as const;
-  const app = createAgent({ idp: { issuer: house.issuer, client }, apps: [], development: true });
-  return decodeJws((await house.signIn(app)).signIn().idToken)?.payload ?? {};
+  return decodeJws((await house.signIn(app())).signIn().idToken)?.payload ?? {};
 }
 
 describe("the name of a person", () => {
@@ -58,6 +61,47 @@ describe("the name of a person", () => {
     await expectRefused(house, await ask(), "access_denied", "person-unknown-to-app");
     await expect(signInToApp()).rejects.toThrow();
   });
+});
+
+test("the app's userinfo names her alike, and so does a refreshed ID token", async () => {
+  await house.change(ledger({ subject: "pairwise" }));
+  const idJag = (await ask()).claims;
+  const started = await app().startSignIn({ redirectUri: CALLBACK });
+  const end = await openUserAgent(ALICE).browse(started.url, CALLBACK);
+  const token = (form: Record<string, string>) =>
+    fetch(`${house.issuer}/token`, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa(`${SSO.clientId}:${SECRETS.assistant}`)}` },
+      body: new URLSearchParams(form),
+    }).then((response) => response.json());
+  const tokens = await token({
+    grant_type: "authorization_code",
+    code: new URL(end.url).searchParams.get("code") ?? "",
+    redirect_uri: CALLBACK,
+    code_verifier: String((started.checks as { codeVerifier?: string }).codeVerifier),
+  });
+  const headers = { authorization: `Bearer ${tokens.access_token}` };
+  const userinfo = await (await fetch(`${house.issuer}/userinfo`, { headers })).json();
+  const renewed = await token({ grant_type: "refresh_token", refresh_token: tokens.refresh_token });
+  const named = [userinfo.sub, ...[tokens, renewed].map((one) => decodeJws(one.id_token)?.payload.sub)];
+  expect(named).toEqual([idJag?.sub, idJag?.sub, idJag?.sub]);
+});
+
+test("two apps that know her by an id of their own can not tell that she is one", async () => {
+  const organization = ledger({ subject: "pairwise" });
+  const apps = organization.apps.map((one) => ({ ...one, subject: "pairwise" as const }));
+  const [first] = organization.connections;
+  const wiki = first && { ...first, id: "wiki", app: "wiki", scopes: ["wiki.read"], defaultScopes: ["wiki.read"] };
+  await house.change({ ...organization, apps, connections: wiki ? [...organization.connections, wiki] : [] });
+  const atWiki = await exchange(house, {
+    subjectToken: idToken,
+    audience: "https://wiki.example",
+    resource: "https://wiki.example/api",
+  });
+  const [one, other] = [(await ask()).claims?.sub, atWiki.claims?.sub];
+  expect([one, other]).toEqual([expect.stringMatching(/^[\w-]{43}$/), expect.stringMatching(/^[\w-]{43}$/)]);
+  expect(one).not.toBe(other);
+  expect(`${one}${other}`).not.toContain("alice");
 });
 
 describe("beside the name", () => {
@@ -91,14 +135,8 @@ describe("beside the name", () => {
 describe("an app that signs people in", () => {
   test("is no agent: it exchanges nothing, and its ID token is nobody's subject token", async () => {
     await house.change(ledger({}));
-    const client = {
-      method: "client_secret_basic",
-      clientId: SSO.clientId,
-      clientSecret: SECRETS.assistant ?? "",
-    } as const;
-    const app = createAgent({ idp: { issuer: house.issuer, client }, apps: [], development: true });
-    const { idToken: ofApp } = (await house.signIn(app)).signIn();
-    const asAgent = await exchange(house, { subjectToken: ofApp, client });
+    const { idToken: ofApp } = (await house.signIn(app())).signIn();
+    const asAgent = await exchange(house, { subjectToken: ofApp, client: CLIENT });
     expect(asAgent.body).toMatchObject({ error: "invalid_client" });
     const byAgent = await exchange(house, { subjectToken: ofApp });
     await expectRefused(house, byAgent, "invalid_grant", "subject-token-audience");
