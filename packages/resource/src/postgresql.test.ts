@@ -4,21 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PostgresqlStore, postgresqlSchema, postgresqlStore } from "./postgresql.ts";
 import { storeConformance } from "./stores/conformance.testing.ts";
 import { contend } from "./stores/contend.testing.ts";
+import { missingPostgresql, POSTGRESQL_URL } from "./stores/services.testing.ts";
 
-const URL = process.env.CREDENCE_TEST_POSTGRESQL ?? "postgresql://postgres@127.0.0.1:5432/test";
-const newPool = (more: pg.PoolConfig = {}) => new pg.Pool({ connectionString: URL, max: 10, ...more });
-
-const missing = await (async () => {
-  const pool = newPool({ connectionTimeoutMillis: 3_000 });
-  try {
-    await pool.query("SELECT 1");
-    return undefined;
-  } catch {
-    return "no PostgreSQL at 127.0.0.1:5432 with a database test";
-  } finally {
-    await pool.end();
-  }
-})();
+const newPool = (more: pg.PoolConfig = {}) => new pg.Pool({ connectionString: POSTGRESQL_URL, max: 10, ...more });
+const missing = await missingPostgresql();
 
 let made = 0;
 const freshPrefix = (): string => `credence_test_${process.pid}_${made++}_`;
@@ -68,7 +57,7 @@ describe.skipIf(missing !== undefined)(`a PostgreSQL database${missing ? ` (skip
   });
 
   test("that two processes use at once, tables and all: exactly one is first, for each of 20 keys", async () => {
-    const firsts = await contend("postgresql", URL, { keys: 20, uses: 20, prefix });
+    const firsts = await contend("postgresql", POSTGRESQL_URL, { keys: 20, uses: 20, prefix });
     expect(firsts).toEqual(Array<number>(20).fill(1));
   });
 

@@ -3,22 +3,9 @@ import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RedisClient, redisStore } from "./redis.ts";
 import { storeConformance } from "./stores/conformance.testing.ts";
+import { missingRedis, REDIS_URL } from "./stores/services.testing.ts";
 
-const URL = process.env.CREDENCE_TEST_REDIS ?? "redis://127.0.0.1:6379";
-
-const missing = await (async () => {
-  const client = new Redis(URL, { lazyConnect: true, retryStrategy: () => null });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    await client.ping();
-    return undefined;
-  } catch {
-    return "no Redis at 127.0.0.1:6379";
-  } finally {
-    client.disconnect();
-  }
-})();
+const missing = await missingRedis();
 
 let made = 0;
 const freshPrefix = (): string => `credence-test-${process.pid}-${made++}:`;
@@ -33,14 +20,14 @@ const CLIENTS: readonly [string, () => Promise<{ client: RedisClient; close(): u
   [
     "ioredis",
     async () => {
-      const client = new Redis(URL);
+      const client = new Redis(REDIS_URL);
       return { client, close: () => client.disconnect() };
     },
   ],
   [
     "redis",
     async () => {
-      const client = createClient({ url: URL });
+      const client = createClient({ url: REDIS_URL });
       await client.connect();
       return { client, close: () => client.close() };
     },
@@ -48,7 +35,7 @@ const CLIENTS: readonly [string, () => Promise<{ client: RedisClient; close(): u
   [
     "redis, in the protocol's third version",
     async () => {
-      const client = createClient({ url: URL, RESP: 3 });
+      const client = createClient({ url: REDIS_URL, RESP: 3 });
       await client.connect();
       return { client, close: () => client.close() };
     },
@@ -61,7 +48,7 @@ for (const [name, connect] of CLIENTS) {
     async () => {
       const prefix = freshPrefix();
       const [one, two] = [await connect(), await connect()];
-      const beside = new Redis(URL);
+      const beside = new Redis(REDIS_URL);
       return {
         stores: [redisStore(one.client, { prefix }), redisStore(two.client, { prefix })],
         plantEpoch: async (key, epoch) => void (await beside.hset(`${prefix}epochs`, key, String(epoch))),
@@ -80,7 +67,7 @@ describe.skipIf(missing !== undefined)(`a Redis${missing ? ` (skipped: ${missing
   const prefix = freshPrefix();
   let beside: Redis;
   beforeAll(() => {
-    beside = new Redis(URL);
+    beside = new Redis(REDIS_URL);
   });
   afterAll(async () => {
     await forget(beside, prefix);

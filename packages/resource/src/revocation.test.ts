@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CLIENT, expectRefused, type House, house, listen, NOON } from "./house.testing.ts";
 import type { ResourceServerOptions } from "./options.ts";
 import type { Account } from "./redeem/subject.ts";
 import type { Revocation } from "./revocation.ts";
-import { sqliteStore } from "./sqlite.ts";
 import { memoryStore } from "./store.ts";
 
 type Format = "jwt" | "opaque";
@@ -162,65 +158,5 @@ describe("a revocation", () => {
     const raiseEpoch = () => Promise.reject(new Error("disk full"));
     await using home = await house(() => ({ store: { ...memoryStore(), raiseEpoch } }));
     await expect(home.server.revoke({ iss: home.idp.issuer })).rejects.toMatchObject({ reason: "store-unavailable" });
-  });
-});
-
-describe("two servers of one issuer, on one store", () => {
-  /** Two processes of one deployment, as far as each can tell: one issuer, one key, one file. */
-  async function replicas(format: Format) {
-    const directory = mkdtempSync(join(tmpdir(), "credence-replicas-"));
-    const stores = [1, 2].map(() => sqliteStore(join(directory, "store.db")));
-    const [store, otherStore] = stores;
-    if (store === undefined || otherStore === undefined) throw new Error("There are two stores");
-    const first = await house(() => ({ store, accessToken: { format }, now: () => Math.floor(Date.now() / 1_000) }));
-    const second = await house(({ customers: _, ...base }) => ({
-      store: otherStore,
-      accessToken: { format },
-      now: () => Math.floor(Date.now() / 1_000),
-      issuer: first.url,
-      resources: { [first.resource]: Object.values(base.resources)[0] ?? { scopes: {} } },
-      customers: [{ id: "acme", issuers: [{ issuer: first.idp.issuer }] }],
-      signingKey: first.key.privateJwk,
-    }));
-    const [one, two] = [await withApi(first), await withApi(second)];
-    return {
-      one,
-      two,
-      /** An ID-JAG of this moment. */
-      async idJag() {
-        first.clock.now = Math.floor(Date.now() / 1_000);
-        return first.idJag();
-      },
-      async [Symbol.asyncDispose]() {
-        await one[Symbol.asyncDispose]();
-        await two[Symbol.asyncDispose]();
-        for (const each of stores) each.close();
-        rmSync(directory, { recursive: true });
-      },
-    };
-  }
-
-  test.each(["jwt", "opaque"] as const)("take each other's %s tokens, and revocations at once", async (format) => {
-    await using both = await replicas(format);
-    const { one, two } = both;
-    const redeemed = await one.home.redeem({ assertion: await both.idJag() });
-    const token = String(redeemed.body.access_token);
-    expect([await one.call(token), await two.call(token)]).toEqual([GOOD, GOOD]);
-    const pending = await both.idJag();
-    await two.home.server.revoke({ iss: one.home.idp.issuer, sub: "alice" });
-    expect([await one.call(token), await two.call(token)]).toEqual([REVOKED, REVOKED]);
-    expectRefused(await one.home.redeem({ assertion: pending }), 400, "invalid_grant", "id-jag-revoked");
-    const later = async () => (await one.home.redeem({ assertion: await both.idJag() })).status;
-    await expect.poll(later, { timeout: 5_000 }).toBe(200);
-  });
-
-  test("redeem one ID-JAG once, of fifty times at each", async () => {
-    await using both = await replicas("jwt");
-    const assertion = await both.idJag();
-    const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, index) => (index % 2 ? both.one : both.two).home.redeem({ assertion })),
-    );
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(answers.filter(({ event: _, body }) => body.error === "invalid_grant")).toHaveLength(99);
   });
 });

@@ -70,6 +70,76 @@ describe("authorization details of an ID-JAG", () => {
     expectRefused(await details(home, inIdJag, asked), 400, "invalid_authorization_details", reason);
   });
 
+  test("in the ID-JAG, ten thousand, are refused before anything is made of them", async () => {
+    await using home = await withTypes();
+    const many = await details(
+      home,
+      Array.from({ length: 10_000 }, () => READ),
+    );
+    expectRefused(many, 400, "invalid_request", "form-too-large");
+    // As many as fit into a request, and more than anybody reads.
+    const some = await details(
+      home,
+      Array.from({ length: 51 }, () => ({ type: "account" })),
+    );
+    expectRefused(some, 400, "invalid_grant", "id-jag-claim");
+    expect(some.event?.detail).toBe("authorization_details");
+    expect(
+      (
+        await details(
+          home,
+          Array.from({ length: 50 }, () => ({ type: "account" })),
+        )
+      ).status,
+    ).toBe(200);
+  });
+
+  test.each<[string, unknown]>([
+    ["no list", { type: "account" }],
+    ["an empty list", []],
+    ["a text", JSON.stringify([READ])],
+    ["a list of texts", ["account"]],
+    ["a detail without type", [{ actions: ["read"] }]],
+    ["a detail with an empty type", [{ type: "" }]],
+    ["a detail whose actions are no list", [{ type: "account", actions: "read" }]],
+  ])("in the ID-JAG, %s, are refused", async (_, malformed) => {
+    await using home = await withTypes();
+    const assertion = await home.idJag({ authorization_details: malformed, scope: undefined });
+    expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-claim");
+  });
+
+  test("are not widened by local policy, whatever it returns", async () => {
+    await using home = await withTypes({
+      narrow: () => ({
+        scope: ["ledger.read", "ledger.write", "admin"],
+        authorizationDetails: [BOTH, { type: "account", actions: ["close"] }, { type: "payment" }],
+      }),
+    });
+    const only = await details(home, [READ]);
+    expect(only.body.authorization_details).toEqual([READ]);
+    expect(only.body).not.toHaveProperty("scope");
+    const beside = await details(home, [READ], undefined, { scope: "ledger.read" });
+    expect(beside.body).toMatchObject({ scope: "ledger.read", authorization_details: [READ] });
+    const claims = await home.server.check(String(beside.body.access_token));
+    expect(claims.ok && [claims.value.scope, claims.value.authorization_details]).toEqual(["ledger.read", [READ]]);
+  });
+
+  test("of which local policy leaves none, and no scope, grant nothing", async () => {
+    await using home = await withTypes({ narrow: () => ({ scope: [], authorizationDetails: [] }) });
+    expectRefused(await details(home, [READ]), 400, "invalid_scope", "nothing-granted");
+  });
+
+  test("and a resource must fit each other: details for elsewhere alone open nothing here", async () => {
+    await using home = await withTypes();
+    const elsewhere = { ...READ, locations: ["https://other.example"] };
+    const alone = await details(home, [elsewhere]);
+    expectRefused(alone, 400, "invalid_scope", "nothing-granted");
+    expect(alone.event?.detail).toBe("the authorization details are for other places");
+    const { body } = await details(home, [elsewhere], undefined, { scope: "ledger.read" });
+    expect(body.scope).toBe("ledger.read");
+    expect(body).not.toHaveProperty("authorization_details");
+  });
+
   test("of no type are refused where a resource has none", async () => {
     await using home = await house();
     expectRefused(await details(home, [READ]), 400, "invalid_authorization_details", "authorization-details-unknown");

@@ -159,4 +159,20 @@ describe("over the wire", () => {
     ]);
     expectRefused(await home.redeem(), 400, "invalid_scope", "nothing-granted");
   });
+
+  test.each<[string, unknown]>([
+    ["nothing", undefined],
+    ["null", null],
+    ["a text, in which a scope is part of another", "ledger.readonly"],
+    ["a text for the scopes", { scope: "ledger.readonly" }],
+    ["no scopes", {}],
+    ["details that are no list", { scope: ["ledger.read"], authorizationDetails: "all" }],
+    ["yes", true],
+  ])("local policy that returns %s grants nothing: 503, and the record says whose fault it is", async (_, left) => {
+    // As JavaScript would have it.
+    await using home = await house(() => ({ narrow: () => left as never }));
+    const answer = await home.redeem();
+    expectRefused(answer, 503, "temporarily_unavailable", "internal-fault");
+    expect(answer.event?.detail).toBe("narrow failed");
+  });
 });

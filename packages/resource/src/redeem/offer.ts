@@ -38,6 +38,10 @@ export function offerOf(
   if (!details.ok) return details;
   const scope = chooseScope(claims, request.scope, definition, client);
   if (!scope.ok) return scope;
+  // Whoever was granted details was granted those: none of them here, and no scope, is not a token for anything.
+  if (claims.authorization_details !== undefined && details.value.length + scope.value.length === 0) {
+    return refuse("nothing-granted", "the authorization details are for other places");
+  }
   return ok({ resource: resource.value, scope: scope.value, authorizationDetails: details.value });
 }
 

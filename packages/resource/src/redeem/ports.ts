@@ -1,3 +1,4 @@
+import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { systemTime } from "../clock.ts";
 import { port } from "../fault.ts";
@@ -32,12 +33,17 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: Re
       (await isUnrevoked(grant, store)) &&
       (await port("internal-fault", "isAlive", async () => (await isAlive(grant)) === true)()),
     accounts: options,
-    narrow: port("internal-fault", "narrow", async (input) => {
-      const left = narrow ? await narrow(input) : input.scope;
-      return isScopes(left) ? { scope: left } : left;
-    }),
+    narrow: port("internal-fault", "narrow", async (input) => narrowed(narrow ? await narrow(input) : input.scope)),
     now,
   };
+}
+
+/** What local policy left, as lists: in a text, a scope would be found within the name of another. */
+function narrowed(left: readonly string[] | Narrowed): Narrowed {
+  const { scope, authorizationDetails }: Narrowed = isScopes(left) ? { scope: left } : left;
+  const lists = Array.isArray(scope) && (authorizationDetails === undefined || Array.isArray(authorizationDetails));
+  if (!lists) throw new CredenceError("narrow returns lists", { code: "configuration" });
+  return { scope, ...(authorizationDetails === undefined ? {} : { authorizationDetails }) };
 }
 
 function isScopes(left: readonly string[] | Narrowed): left is readonly string[] {
