@@ -28,6 +28,8 @@ export interface TestHouse {
   readonly listener: Listener;
   readonly events: SignInEvent[];
   readonly faults: Fault[];
+  /** What fails from now on, while it is true. */
+  readonly broken: { record: boolean };
   /** Exchanges that reached the injected handler. */
   readonly exchanges: { readonly body: string; readonly source: string; readonly url: string }[];
   /** What the token endpoint refused before any grant saw it. */
@@ -67,6 +69,8 @@ export async function startHouse(
   options: {
     path?: string;
     issuer?: string;
+    /** Host of the issuer; an address by default, where there are no passkeys. */
+    host?: "localhost";
     lifetimes?: Partial<Lifetimes>;
     trustedProxies?: readonly string[];
     exchange?: Exchange;
@@ -98,6 +102,7 @@ export async function startHouse(
 
   const events: SignInEvent[] = [];
   const faults: Fault[] = [];
+  const broken = { record: false };
   const exchanges: { body: string; source: string; url: string }[] = [];
   const refused: TestHouse["refused"][number][] = [];
   const clock: TestHouse["clock"] = { offset: 0 };
@@ -114,7 +119,8 @@ export async function startHouse(
   // The issuer names the port, so the port is taken first.
   let handler: Parameters<typeof listen>[0]["handler"] = () => undefined;
   const listener = await listen({ host: "127.0.0.1", port: 0, handler: (req, res) => handler(req, res), graceMs: 100 });
-  const issuer = options.issuer ?? `${listener.url}${options.path ?? ""}`;
+  const url = options.host === undefined ? listener.url : `http://${options.host}:${listener.port}`;
+  const issuer = options.issuer ?? `${url}${options.path ?? ""}`;
   const signIn = createSignIn({
     issuer,
     store,
@@ -131,7 +137,10 @@ export async function startHouse(
     },
     fetch: guardedFetch({ allowLoopback: true }),
     markAssertionUsed: (key, expiresAt) => store.consume("client-assertion", key, expiresAt),
-    record: async (event) => void events.push(event),
+    record: async (event) => {
+      if (broken.record) throw new Error("the disk is full");
+      events.push(event);
+    },
     report: (fault) => void faults.push(fault),
     organizationName: async () => (await store.organization()).document.name,
     support: "it-help@acme.example",
@@ -156,6 +165,7 @@ export async function startHouse(
     listener,
     events,
     faults,
+    broken,
     exchanges,
     refused,
     clock,

@@ -2,8 +2,11 @@
 export interface UserAgent {
   /** Goes to a URL, and on through redirects, until a page, or until a redirect that leaves the origin. */
   go(url: string): Promise<Page>;
-  /** Submits the form of a page with these values typed in. `button` is the value of the button pressed: else the first. */
-  submit(page: Page, typed?: Readonly<Record<string, string>>, button?: string): Promise<Page>;
+  /**
+   * Submits a form of a page with these values typed in: the first, or the first whose action ends like this. `button` is the
+   * value of the button pressed: else the first.
+   */
+  submit(page: Page, typed?: Readonly<Record<string, string>>, button?: string, action?: string): Promise<Page>;
   /** Cookies as they are, by name. */
   readonly cookies: Map<string, string>;
 }
@@ -54,17 +57,19 @@ export function createUserAgent(): UserAgent {
   return {
     cookies,
     go: (url) => request(url),
-    submit(page, typed = {}, button) {
-      const form = readForm(page, button);
+    submit(page, typed = {}, button, action = "") {
+      const form = readForm(page, button, action);
       const body = new URLSearchParams({ ...form.values, ...typed });
       return request(form.action, { method: "POST", body, headers: { "sec-fetch-site": "same-origin" } });
     },
   };
 }
 
-function readForm(page: Page, button: string | undefined): { action: string; values: Record<string, string> } {
-  const form = /<form\b([^>]*)>([\s\S]*?)<\/form>/.exec(page.html);
-  if (form === null) throw new Error(`no form on ${page.url} (${page.status})`);
+/** Reads a form as a browser would send it. */
+export function readForm(page: Page, button?: string, action = ""): { action: string; values: Record<string, string> } {
+  const forms = [...page.html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)];
+  const form = forms.find(([, attributes = ""]) => attribute(attributes, "action")?.endsWith(action));
+  if (form === undefined) throw new Error(`no form on ${page.url} (${page.status})`);
   const values: Record<string, string> = {};
   for (const [, attributes = ""] of (form[2] ?? "").matchAll(/<input\b([^>]*)>/g)) {
     const name = attribute(attributes, "name");
@@ -77,7 +82,8 @@ function readForm(page: Page, button: string | undefined): { action: string; val
   return { action: new URL(attribute(form[1] ?? "", "action") ?? "", page.url).href, values };
 }
 
-function attribute(attributes: string, name: string): string | undefined {
+/** An attribute of a tag, as text. */
+export function attribute(attributes: string, name: string): string | undefined {
   const found = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1];
   return found
     ?.replaceAll("&quot;", '"')

@@ -38,6 +38,9 @@ const CHALLENGE_LIFETIME = 900;
 /** What the browser is told, in milliseconds. */
 const TIMEOUT_MS = 300_000;
 
+/** EdDSA, ES256 and RS256: what authenticators make. @see RFC 9053 §2, RFC 8812 §2 */
+const ALGORITHMS = [-8, -7, -257];
+
 /** Why a passkey was not taken. `detail` is our library's sentence for the record. */
 export type PasskeyFailure = {
   readonly ok: false;
@@ -70,6 +73,7 @@ export async function registrationOptions(
     challenge: await writeNote(ports, "passkey-registration", holder, CHALLENGE_LIFETIME),
     timeout: TIMEOUT_MS,
     attestationType: "none",
+    supportedAlgorithmIDs: ALGORITHMS,
     excludeCredentials: passkeys.map(({ id, transports }) => ({ id, transports })),
     authenticatorSelection: { residentKey: "preferred", userVerification: "required" },
   });
@@ -96,6 +100,7 @@ export async function keepPasskey(
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response,
       expectedChallenge: challengeOf(ports, "passkey-registration", holder),
+      supportedAlgorithmIDs: ALGORITHMS,
       expectedOrigin: place.origin,
       expectedRPID: place.rpId,
       requireUserVerification: true,

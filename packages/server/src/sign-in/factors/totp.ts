@@ -37,7 +37,7 @@ export function totpUri(secret: string, { issuer, label }: { issuer: string; lab
 export type CodeOutcome = "fits" | "wrong" | "used";
 
 /**
- * Checks a code against a secret, and uses it up: each time step is good once for each person.
+ * Checks a code against a secret, and uses it up: each time step is good once.
  *
  * @param typed - As typed: spaces do not count.
  */
@@ -55,7 +55,11 @@ export async function checkTotp(
   if (delta === null) return "wrong";
   const step = TOTP.counter({ period, timestamp }) + delta;
   // Forgotten only after the last moment at which the step could count.
-  const used = await store.consume("totp", hashed(JSON.stringify([person, step])), (step + WINDOW + 2) * PERIOD);
+  const used = await store.consume(
+    "totp",
+    hashed(JSON.stringify([person, secret, step])),
+    (step + WINDOW + 2) * PERIOD,
+  );
   return used === "first" ? "fits" : "used";
 }
 

@@ -199,6 +199,16 @@ describe("the second step", () => {
     expect(resumed).toMatchObject({ status: 200, html: expect.stringContaining('value="bob@acme.example"') });
   });
 
+  it("signs nobody in when that can not be put on record", async () => {
+    const browser = createUserAgent();
+    house.broken.record = true;
+    const page = await browser.submit(await toPassword(browser), { password: PASSWORD });
+    house.broken.record = false;
+    expect(page).toMatchObject({ status: 500, html: expect.stringContaining("does not work at the moment") });
+    expect(page.left).toBeUndefined();
+    expect(await browser.go(`${house.issuer}/account`)).toMatchObject({ html: expect.stringContaining("Sign in") });
+  });
+
   it("keeps the email out of URLs, and unreadable in the store", async () => {
     const email = "somebody.in.particular@acme.example";
     const page = await toPassword(createUserAgent(), email);
