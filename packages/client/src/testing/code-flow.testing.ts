@@ -51,8 +51,9 @@ export function giveCodeFlow(app: TestApp): TestCodeFlow {
   }
 
   async function register(request: Request): Promise<Response> {
-    flow.registered.push((await request.json()) as Record<string, unknown>);
-    const client = { client_id: `registered-${++serial}`, client_secret: "of the registration" };
+    const asked = (await request.json()) as Record<string, unknown>;
+    flow.registered.push(asked);
+    const client = { ...asked, client_id: `registered-${++serial}`, client_secret: "of the registration" };
     return json({ ...client, ...flow.registration }, 201);
   }
 
