@@ -6,8 +6,11 @@ const EXCHANGE = `${SRC}/exchange.ts`;
 const REDEEM = `${SRC}/redeem.ts`;
 const BINDING = `${SRC}/binding.test.ts`;
 
+const CLIENT_DPOP_TEST = "test/standards/client-dpop.test.ts";
+
 const NOT_USED = "an ID-JAG is not used, and never reaches the app, when";
 const TOKEN = "an access token is not used when";
+const DROPS = "a client that has proven something drops what is not bound to it:";
 const STAY = "credentials stay with their issuer when";
 
 export const CLIENT_ROWS: readonly Row[] = [
@@ -120,8 +123,8 @@ export const CLIENT_ROWS: readonly Row[] = [
     check: "every scope stands in the ID-JAG",
     changes: [
       {
-        file: `${SRC}/mcp.ts`,
-        find: 'checkScope(tokens.scope, granted, { leg: "redemption", party: here().issuer });',
+        file: `${SRC}/mcp-provider.ts`,
+        find: "checkScope(tokens.scope, granted, where);",
         replace: "void [checkScope, granted];",
       },
     ],
@@ -247,6 +250,85 @@ export const CLIENT_ROWS: readonly Row[] = [
           "a sign-in > that was made elsewhere for another IdP is not taken over",
           "a sign-in > that was made elsewhere for another client is not taken over",
         ],
+      },
+    ],
+  },
+  {
+    bug: "Returned authorization details wider than asked, in the ID-JAG",
+    check: "every detail lies within those that were asked for",
+    changes: [
+      {
+        file: EXCHANGE,
+        find: "checkDetails(claims.authorization_details, request.authorizationDetails, where);",
+        replace: "",
+      },
+    ],
+    tests: [{ file: BINDING, names: [`${NOT_USED} > its authorization details were not asked for`] }],
+  },
+  {
+    bug: "Returned authorization details wider than asked, in the IdP's answer",
+    check: "every detail lies within those that were asked for",
+    changes: [
+      {
+        file: EXCHANGE,
+        find: "checkDetails(answer.authorization_details, request.authorizationDetails, where);",
+        replace: "",
+      },
+    ],
+    tests: [{ file: BINDING, names: [`${NOT_USED} > the answer's authorization details were not asked for`] }],
+  },
+  {
+    bug: "Returned authorization details wider than granted, in the app's answer",
+    check: "every detail lies within the ID-JAG's",
+    changes: [
+      {
+        file: REDEEM,
+        find: "checkDetails(details, granted.claims.authorization_details, where);",
+        replace: "void checkDetails;",
+      },
+    ],
+    tests: [
+      {
+        file: BINDING,
+        names: [`${TOKEN} > its authorization details are not the ID-JAG's`],
+      },
+    ],
+  },
+  {
+    bug: "Binding of an ID-JAG silently dropped, unseen by the client (downgrade)",
+    check: "the ID-JAG is bound to what the client has proven, and to nothing else",
+    changes: [
+      {
+        file: EXCHANGE,
+        find: "await checkBinding(context, idJag.claims, bind, where);",
+        replace: "void checkBinding;",
+      },
+    ],
+    tests: [
+      { file: BINDING, names: [`${NOT_USED} > it is bound to a key that the agent does not have`] },
+      {
+        file: CLIENT_DPOP_TEST,
+        names: ["an unbound ID-JAG", "one for another key"].map(
+          (one) => `${DROPS} > ${one}, with a DPoP key; the app never sees it`,
+        ),
+      },
+    ],
+  },
+  {
+    bug: "Access token of another type than was proven for, unseen by the client (downgrade)",
+    check: "`token_type` is DPoP where the client has proven a key, else Bearer",
+    changes: [
+      {
+        file: REDEEM,
+        find: "checkTokenType(token.token_type, where, bound);",
+        replace: "void checkTokenType;",
+      },
+    ],
+    tests: [
+      { file: BINDING, names: [`${TOKEN} > it is of an unknown type`] },
+      {
+        file: CLIENT_DPOP_TEST,
+        names: [`${DROPS} > an access token that is a bearer token; the resource never sees it`],
       },
     ],
   },

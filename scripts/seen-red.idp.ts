@@ -154,20 +154,20 @@ export const IDP_ROWS: readonly Row[] = [
   },
   {
     bug: "Refresh token taken for an ID token at the exchange",
-    check: "subject token types are a list of one, at the edge and at the port (two checks: both are taken out)",
+    check: "the type chooses who verifies the token (the bug is put in: any type is verified as an ID token)",
     changes: [
       {
-        file: "packages/protocol/src/token-exchange.ts",
-        find: 'if (subjectTokenType !== TOKEN_TYPES.idToken) return refuse("subject-token-type-unsupported");',
-        replace: "",
-      },
-      {
         file: `${SERVER}/idp/issuer.ts`,
-        find: "request.type === TOKEN_TYPES.idToken",
-        replace: "request.type !== TOKEN_TYPES.saml2",
+        find: "if (type === TOKEN_TYPES.idToken) return",
+        replace: "if (type !== TOKEN_TYPES.saml2) return",
       },
     ],
-    tests: [{ file: EXCHANGE, names: [`${SHIPPED} > a refresh token is not taken for an ID token`] }],
+    tests: [
+      {
+        file: EXCHANGE,
+        names: [`${SHIPPED} > a refresh token is not taken for an ID token, nor an ID token for a refresh token`],
+      },
+    ],
   },
   {
     bug: "Refresh token of another client",
@@ -209,8 +209,8 @@ export const IDP_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${SERVER}/policy/decide.ts`,
-        find: 'if (resource !== undefined && !app.resources.includes(resource)) return { reason: "resource-unknown" };',
-        replace: "void resource;",
+        find: 'if (resources.some((resource) => !app.resources.includes(resource))) return { reason: "resource-unknown" };',
+        replace: "",
       },
     ],
     tests: [
@@ -222,15 +222,20 @@ export const IDP_ROWS: readonly Row[] = [
   },
   {
     bug: "Several resources in one ID-JAG, with the scopes of one",
-    check: "a second resource is refused",
+    check: "what is granted is the same at each of them",
     changes: [
       {
         file: `${SERVER}/policy/decide.ts`,
-        find: 'if (more.length > 0) return { reason: "resources-differ" };',
-        replace: "void more;",
+        find: "if (!permits.every(({ granted }) => sameGrant(granted, first.granted))) return differ(facts);",
+        replace: "void sameGrant;",
       },
     ],
-    tests: [{ file: EXCHANGE, names: [`${ASKED} > not two resources`] }],
+    tests: [
+      {
+        file: "test/exchange-details.test.ts",
+        names: ["several resources > are refused where what is granted differs, or one is denied"],
+      },
+    ],
   },
   {
     bug: "Several audiences in one exchange",
@@ -279,7 +284,13 @@ export const IDP_ROWS: readonly Row[] = [
   {
     bug: "Code or refresh token used 100 times at once: the mark is not conditional",
     check: "the store marks an artifact in one conditional update",
-    changes: [{ file: `${SERVER}/store/artifacts.ts`, find: '.where("consumed_at", "is", null)', replace: "" }],
+    changes: [
+      {
+        file: `${SERVER}/store/artifacts.ts`,
+        find: '.where("consumed_at", "is", null)\n        .executeTakeFirst();',
+        replace: ".executeTakeFirst();",
+      },
+    ],
     tests: [
       { file: STORE, names: [USED_AT_ONCE] },
       { file: TOKENS, names: [`${RACES} > a code`, `${RACES} > a refresh token`] },

@@ -3,7 +3,9 @@
  * `npm run seen-red` takes the checks out one row at a time; docs/binding-bugs.md is this table for readers.
  */
 import { CLIENT_ROWS } from "./seen-red.client.ts";
+import { GRANT_ROWS } from "./seen-red.grants.ts";
 import { IDP_ROWS } from "./seen-red.idp.ts";
+import { POSSESSION_ROWS } from "./seen-red.possession.ts";
 import { RECEIVER_ROWS } from "./seen-red.receiver.ts";
 import { RECORD_ROWS } from "./seen-red.record.ts";
 import { WIRE_ROWS } from "./seen-red.wire.ts";
@@ -35,4 +37,12 @@ export interface Row {
   readonly tests: readonly Tests[];
 }
 
-export const ROWS: readonly Row[] = [...WIRE_ROWS, ...IDP_ROWS, ...RECEIVER_ROWS, ...CLIENT_ROWS, ...RECORD_ROWS];
+export const ROWS: readonly Row[] = [
+  ...WIRE_ROWS,
+  ...IDP_ROWS,
+  ...POSSESSION_ROWS,
+  ...GRANT_ROWS,
+  ...RECEIVER_ROWS,
+  ...CLIENT_ROWS,
+  ...RECORD_ROWS,
+];

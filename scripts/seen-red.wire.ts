@@ -213,11 +213,16 @@ export const WIRE_ROWS: readonly Row[] = [
   },
   {
     bug: "Public client redeems or exchanges somebody's token",
-    check: "`none` authenticates nobody, whether a secret is registered or not",
+    check: "`none` authenticates nobody, whether a secret is registered or not (two checks: both are taken out)",
     changes: [
       {
         file: CLIENT_AUTH,
-        find: 'return found.credential.method === "none" ? refuse("client-public") : refuse("client-auth-missing");',
+        find: 'if (found.credential.method !== "none") return refuse("client-auth-missing");',
+        replace: "",
+      },
+      {
+        file: CLIENT_AUTH,
+        find: 'return context.allowsPublic?.(found.client) ? ok(found.client) : refuse("client-public");',
         replace: "return ok(found.client);",
       },
     ],
