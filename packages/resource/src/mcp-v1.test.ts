@@ -7,6 +7,7 @@ import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/
 import express, { type RequestHandler } from "express";
 import { describe, expect, test } from "vitest";
 import { type AppHouse, appHouse, type MakeApp } from "./adapters.testing.ts";
+import { newCertificate, type TestCertificate } from "./certificates.testing.ts";
 import { authorizationServer } from "./express.ts";
 import { mcpAuthorize, mcpBearerAuth } from "./mcp-v1.ts";
 import type { ResourceServer } from "./server.ts";
@@ -139,4 +140,33 @@ test("the SDK's own gate never takes a bound token", async () => {
     const headers = { authorization: `${scheme} ${token}`, dpop: proof };
     expect((await home.send("/api", { method: "POST", headers })).status).toBe(401);
   }
+});
+
+test("the SDK's own gate answers 401 to a sign-in that is not good enough, mcpAuthorize says what to step up to", async () => {
+  const gates: readonly Gate[] = [
+    (server) => requireBearerAuth(mcpBearerAuth(server, { acrValues: ["phr"] })),
+    (server) => mcpAuthorize(server, { acrValues: ["phr"] }),
+  ];
+  for (const gate of gates) {
+    await using home = await appHouse(makeApp(gate));
+    const authorization = `Bearer ${await home.token()}`;
+    const answer = await home.send("/api", { method: "POST", headers: { authorization } });
+    expect(answer.status).toBe(401);
+    expect(home.events.at(-1)?.reason).toBe("acr-too-weak");
+    if (gate === gates[1]) expect(challengeOf(answer.headers)).toContain('acr_values="phr"');
+  }
+});
+
+test("mcpAuthorize takes a token that is bound to a certificate over TLS with that certificate", async () => {
+  const [known, other] = [
+    newCertificate("the agent that redeems, with a long name"),
+    newCertificate("another agent's, as long"),
+  ];
+  await using home = await appHouse(makeApp(ownGate), {}, [known, other]);
+  const authorization = `Bearer ${await home.token("ledger.read ledger.write", { certificate: known })}`;
+  const call = async (certificate?: TestCertificate) =>
+    (await home.send("/api/write", { headers: { authorization }, certificate })).status;
+  expect(await call(known)).toBe(200);
+  expect(await call(other)).toBe(401);
+  expect(await call()).toBe(401);
 });

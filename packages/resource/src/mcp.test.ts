@@ -2,8 +2,10 @@ import { createDpopProof, type DpopKey, generateDpopKey } from "@credence/protoc
 import { parseChallenges } from "@credence/protocol/metadata";
 import { createMcpHandler, McpServer, requireBearerAuth, requireScopes } from "@modelcontextprotocol/server";
 import { describe, expect, test } from "vitest";
-import { type House, house, listen } from "./house.testing.ts";
-import { mcpAuthorize, mcpBearerAuth, mcpTokenVerifier } from "./mcp.ts";
+import { newCertificate } from "./certificates.testing.ts";
+import { CLIENT, type House, house, listen } from "./house.testing.ts";
+import { authInfoOf, mcpAuthorize, mcpBearerAuth, mcpTokenVerifier } from "./mcp.ts";
+import { redeem } from "./testing.ts";
 
 async function gate(home: House, authorization: string, scopes: readonly string[] = ["ledger.read"]) {
   const check = requireBearerAuth(mcpBearerAuth(home.server, { scopes }));
@@ -81,6 +83,29 @@ describe("behind the MCP SDK's requireBearerAuth", () => {
     expect(await gate(home, `Bearer ${token}`)).toMatchObject({ status: 500 });
   });
 
+  test("a token that is bound to a key: 401, with its proof too", async () => {
+    await using home = await house(today);
+    const key = await generateDpopKey();
+    const now = Math.floor(Date.now() / 1_000);
+    const assertion = await home.idJag({ iat: now, exp: now + 300 });
+    const proof = await createDpopProof(key, { method: "POST", url: `${home.url}/token`, now });
+    const { access_token: token } = (await home.redeem({ assertion }, { dpop: proof })).body;
+    const check = requireBearerAuth(mcpBearerAuth(home.server));
+    const dpop = await createDpopProof(key, { method: "GET", url: home.resource, now, accessToken: String(token) });
+    for (const scheme of ["Bearer", "DPoP"]) {
+      const headers = { authorization: `${scheme} ${token}`, dpop };
+      expect(await check(new Request(home.resource, { headers }))).toMatchObject({ status: 401 });
+    }
+  });
+
+  test("a sign-in that is not good enough for the call: 401, and nobody gets in", async () => {
+    await using home = await house(today);
+    const check = requireBearerAuth(mcpBearerAuth(home.server, { acrValues: ["phr"] }));
+    const headers = { authorization: `Bearer ${await fresh(home)}` };
+    expect(await check(new Request(home.resource, { headers }))).toMatchObject({ status: 401 });
+    expect(home.events.at(-1)?.reason).toBe("acr-too-weak");
+  });
+
   test("a resource that the server does not have shows at the start", async () => {
     await using home = await house();
     expect(() => mcpTokenVerifier(home.server, { resource: "https://x.example" })).toThrow("Name one of");
@@ -154,6 +179,33 @@ describe("behind mcpAuthorize, which takes bound tokens too", () => {
     expect((await mcp.call(await headers(home, await bound(home, key), key))).status).toBe(401);
   });
 
+  test("a token that is bound to a certificate opens with it, and with no other", async () => {
+    await using home = await house();
+    const [known, other] = [
+      newCertificate("the agent that redeems, with a long name"),
+      newCertificate("another agent"),
+    ];
+    const { now } = home.clock;
+    const redeemed = await redeem(home.server, CLIENT, await home.idJag(), { certificate: known.der, now });
+    const authorize = mcpAuthorize(home.server);
+    const request = () => new Request(home.resource, { headers: { authorization: `Bearer ${redeemed.accessToken}` } });
+    expect(await authorize(request(), { certificate: known.der })).toMatchObject({ extra: { account: "acme/alice" } });
+    for (const context of [{ certificate: other.der }, {}, undefined]) {
+      expect(await authorize(request(), context)).toMatchObject({ status: 401 });
+    }
+  });
+
+  test("a sign-in that is not good enough for the call: 401 that says what to step up to", async () => {
+    await using home = await house();
+    const headers = { authorization: `Bearer ${(await home.redeem()).body.access_token}` };
+    const answer = await mcpAuthorize(home.server, { acrValues: ["phr"] })(new Request(home.resource, { headers }));
+    const challenge = answer instanceof Response ? answer.headers.get("www-authenticate") : "";
+    expect(parseChallenges(challenge)[0]?.parameters).toMatchObject({
+      error: "insufficient_user_authentication",
+      acr_values: "phr",
+    });
+  });
+
   test("a bearer token still calls a tool, and what one tool needs beyond it is asked for: 403", async () => {
     await using home = await house();
     await using mcp = await mcpServer(home);
@@ -174,4 +226,13 @@ describe("behind mcpAuthorize, which takes bound tokens too", () => {
     expect(status).toBe(401);
     expect(challenges[0]?.parameters.resource_metadata).toBe(home.server.resourceMetadataUrl());
   });
+});
+
+test("tools see the authorization details that were granted", () => {
+  const root = { iss: "https://idp.example", jti: "j1", iat: 1, sub: "alice" };
+  const bare = { iss: "https://ledger.example", aud: "https://ledger.example/mcp", sub: "a1", client_id: "agent" };
+  const claims = { ...bare, jti: "t1", iat: 1, exp: 301, customer: "acme", root };
+  const details = [{ type: "transfer", amount: 5 }];
+  expect(authInfoOf("t", { ...claims, authorization_details: details }).extra.authorizationDetails).toEqual(details);
+  expect(authInfoOf("t", claims).extra).not.toHaveProperty("authorizationDetails");
 });
