@@ -1,7 +1,9 @@
 /** What the standards ask of the IdP at its sign-in, where no other test looks: over real HTTP, by a client's own hand. */
+import { addClientAuth } from "@credence/protocol/client-auth";
 import { createDpopProof, type DpopKey, generateDpopKey } from "@credence/protocol/dpop";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openUserAgent } from "../../examples/demo/src/user-agent.ts";
+import { exchange, secretOf } from "../exchange.testing.ts";
 import { ALICE, acme, CALLBACK, type House, startHouse } from "../house.testing.ts";
 
 const key = await generateDpopKey();
@@ -158,4 +160,21 @@ describe("the page on which somebody signs in", () => {
     expect(html).toContain("assistant.example");
     expect(html).not.toContain("Any program on this computer");
   });
+});
+
+test("a nonce counts at every grant of the token endpoint, whichever grant gave it", async () => {
+  await using own = await startHouse({ server: { dpopNonces: true } });
+  const { idToken, refreshToken = "" } = (await own.signIn(own.agent("assistant"))).signIn();
+  const url = `${own.issuer}/token`;
+  const refresh = async (nonce?: string) => {
+    const proof = await createDpopProof(key, { method: "POST", url, now: Date.now() / 1_000, nonce });
+    const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken });
+    const headers = await addClientAuth(body, secretOf("assistant"), own.issuer, 0);
+    return fetch(url, { method: "POST", headers: { ...headers, dpop: proof }, body });
+  };
+  const bySignIn = (await refresh()).headers.get("dpop-nonce") ?? "";
+  const exchanged = await exchange(own, { subjectToken: idToken, key, nonce: bySignIn });
+  expect(exchanged.claims?.cnf).toEqual({ jkt: key.jkt });
+  const byExchange = (await exchange(own, { subjectToken: idToken, key })).headers.get("dpop-nonce") ?? "";
+  expect((await refresh(byExchange)).status).toBe(200);
 });

@@ -1,6 +1,5 @@
 import { type SubjectRequest, type TokenExchangeHandler, tokenExchangeHandler } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
-import { dpopNonces } from "@credence/protocol/dpop";
 import { type JwsAlgorithm, jwksKeys, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import type { Audit } from "../audit/audit.ts";
@@ -9,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import { verifyActor } from "./actor.ts";
 import { type AuthenticatedAgent, authenticateAgent, type ClientPorts } from "./client.ts";
 import { decideExchange } from "./decision.ts";
+import { endpointNonces } from "./nonces.ts";
 import { recordExchange } from "./record.ts";
 import { type RefreshTokenPorts, verifyRefreshToken } from "./refresh-token.ts";
 import { type SignedInPerson, type SubjectPorts, verifyIdToken } from "./subject.ts";
@@ -21,7 +21,7 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
   readonly refreshTokenAlive: RefreshTokenPorts["refreshTokenAlive"];
   /** The token endpoint's URL as clients know it: what a DPoP proof is made for. */
   readonly tokenEndpoint: string;
-  /** At least 32 bytes, the same for every process: with it, a proof must carry a nonce of ours. */
+  /** 32 bytes, the same for every process and for sign-in: with it, a proof must carry a nonce of ours. */
   readonly nonceSecret?: Uint8Array;
   readonly naming: NamingSecrets;
   /** Signs ID-JAGs. */
@@ -48,7 +48,7 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeHandler
     dpop: {
       url: options.tokenEndpoint,
       markUsed: (key, expiresAt) => store.consume("dpop", key, expiresAt),
-      ...(options.nonceSecret === undefined ? {} : { nonces: dpopNonces(options.nonceSecret) }),
+      ...(options.nonceSecret === undefined ? {} : { nonces: endpointNonces(options.nonceSecret) }),
     },
     ports: {
       authenticate: (request) => authenticateAgent(request, options),
