@@ -42,8 +42,12 @@ export function newCertificate(commonName: string): TestCertificate {
   );
   const signature = Buffer.concat([Buffer.from([0]), sign("sha256", tbs, privateKey)]);
   const certificate = der(0x30, tbs, ECDSA_SHA256, der(0x03, signature));
+  const lines = certificate
+    .toString("base64")
+    .match(/.{1,64}/g)
+    ?.join("\n");
   return {
-    cert: `-----BEGIN CERTIFICATE-----\n${certificate.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`,
+    cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     der: certificate,
   };

@@ -2,3 +2,4 @@
 export type { CertificateOptions } from "./certificate.ts";
 export { accessOf } from "./node/access.ts";
 export { authorizationServer, type Next, protect } from "./node/middleware.ts";
+export type { NodeIncoming, NodeOutgoing } from "./node/request.ts";

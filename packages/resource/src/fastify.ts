@@ -1,17 +1,18 @@
 /** For Fastify 5. */
-import type { IncomingMessage } from "node:http";
 import type { FastifyInstance } from "fastify";
 import type { AccessTokenClaims } from "./access-token/claims.ts";
 import type { CertificateOptions } from "./certificate.ts";
 import { accessOf as accessOfNode } from "./node/access.ts";
 import { ownAnswer, refusalOf } from "./node/middleware.ts";
+import type { NodeIncoming } from "./node/request.ts";
 import type { ProtectOptions, ResourceServer } from "./server.ts";
 
 export type { CertificateOptions } from "./certificate.ts";
+export type { NodeIncoming } from "./node/request.ts";
 
 /** As much of Fastify's request as is needed: whatever types a route has, it fits. */
 export interface RequestLike {
-  readonly raw: IncomingMessage;
+  readonly raw: NodeIncoming;
 }
 
 /** As much of Fastify's reply as is needed. */

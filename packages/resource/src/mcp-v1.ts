@@ -1,5 +1,4 @@
 /** For MCP servers made with the MCP SDK v1 (`@modelcontextprotocol/sdk`), in Express. */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorAnswer, type Refusal } from "@credence/protocol";
 import {
   InsufficientScopeError,
@@ -14,6 +13,7 @@ import type { CertificateOptions } from "./certificate.ts";
 import { authInfoOf, tokenOf } from "./mcp-auth-info.ts";
 import { accessOf } from "./node/access.ts";
 import { type Next, protect } from "./node/middleware.ts";
+import type { NodeIncoming, NodeOutgoing } from "./node/request.ts";
 import type { ProtectOptions, ResourceServer } from "./server.ts";
 
 export type { CertificateOptions } from "./certificate.ts";
@@ -32,7 +32,7 @@ export { authInfoOf, type McpAuthInfo } from "./mcp-auth-info.ts";
 export function mcpAuthorize(
   server: ResourceServer,
   options: ProtectOptions & CertificateOptions = {},
-): (req: IncomingMessage & { auth?: AuthInfo }, res: ServerResponse, next: Next) => Promise<void> {
+): (req: NodeIncoming & { auth?: AuthInfo }, res: NodeOutgoing, next: Next) => Promise<void> {
   const gate = protect(server, options);
   return (req, res, next) =>
     gate(req, res, (error) => {

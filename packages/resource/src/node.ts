@@ -4,3 +4,4 @@ export type { CertificateOptions } from "./certificate.ts";
 export { accessOf } from "./node/access.ts";
 export { socketCertificate } from "./node/certificate.ts";
 export { authorizationServer, type Next, protect } from "./node/middleware.ts";
+export type { NodeIncoming, NodeOutgoing } from "./node/request.ts";

@@ -1,10 +1,9 @@
 /** The middleware of everything that calls `(req, res, next)`: Express, Connect, and `node:http` itself. */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { bodyWasRead } from "../body.ts";
 import type { CertificateOptions } from "../certificate.ts";
 import type { ProtectOptions, ResourceServer } from "../server.ts";
 import { admit } from "./access.ts";
-import { nodeRequest, sendResponse } from "./request.ts";
+import { type NodeIncoming, type NodeOutgoing, nodeRequest, sendResponse } from "./request.ts";
 
 /** Hands a request on, or an error to whoever handles errors. */
 export type Next = (error?: unknown) => void;
@@ -17,7 +16,7 @@ export type Next = (error?: unknown) => void;
  */
 export async function ownAnswer(
   server: ResourceServer,
-  req: IncomingMessage,
+  req: NodeIncoming,
   options: CertificateOptions,
 ): Promise<Response | undefined> {
   const made = nodeRequest(req, new URL(server.issuer).origin, options);
@@ -34,7 +33,7 @@ export async function ownAnswer(
  */
 export async function refusalOf(
   server: ResourceServer,
-  req: IncomingMessage,
+  req: NodeIncoming,
   options: ProtectOptions & CertificateOptions,
 ): Promise<Response | undefined> {
   const made = nodeRequest(req, new URL(server.issuer).origin, options);
@@ -55,7 +54,7 @@ export async function refusalOf(
 export function authorizationServer(
   server: ResourceServer,
   options: CertificateOptions = {},
-): (req: IncomingMessage, res: ServerResponse, next?: Next) => Promise<void> {
+): (req: NodeIncoming, res: NodeOutgoing, next?: Next) => Promise<void> {
   return async (req, res, next) => {
     try {
       const answer = await ownAnswer(server, req, options);
@@ -80,7 +79,7 @@ export function authorizationServer(
 export function protect(
   server: ResourceServer,
   options: ProtectOptions & CertificateOptions = {},
-): (req: IncomingMessage, res: ServerResponse, next: Next) => Promise<void> {
+): (req: NodeIncoming, res: NodeOutgoing, next: Next) => Promise<void> {
   // At the start, not at the first call: a resource that the server does not have is a mistake in the set-up.
   server.resourceMetadataUrl(options.resource);
   return async (req, res, next) => {

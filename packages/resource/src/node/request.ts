@@ -1,9 +1,16 @@
 /** Node's requests and answers as the Web's, for the frameworks that are built on `node:http`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { goneBody, type WithoutBody } from "../body.ts";
 import { type CertificateOptions, certificateOfProxy } from "../certificate.ts";
 import type { RequestContext } from "../context.ts";
 import { socketCertificate } from "./certificate.ts";
+
+/** A request of `node:http`, or one of `node:http2` in the same form. */
+export type NodeIncoming = IncomingMessage | Http2ServerRequest;
+
+/** The answer to a {@link NodeIncoming}. */
+export type NodeOutgoing = ServerResponse | Http2ServerResponse;
 
 /** Methods that a Web request can not have: no endpoint knows them. @see Fetch §2.2.1 */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
@@ -20,11 +27,7 @@ export interface NodeRequest extends Pick<WithoutBody, "wasWanted"> {
  * @param origin - Scheme and host of its URL: the client's own `Host` header decides nothing.
  * @returns `undefined` for a method that a Web request can not have.
  */
-export function nodeRequest(
-  req: IncomingMessage,
-  origin: string,
-  options: CertificateOptions,
-): NodeRequest | undefined {
+export function nodeRequest(req: NodeIncoming, origin: string, options: CertificateOptions): NodeRequest | undefined {
   const { method = "GET" } = req;
   if (FORBIDDEN_METHODS.has(method)) return undefined;
   const headers = headersOf(req);
@@ -42,21 +45,25 @@ export function nodeRequest(
 }
 
 /** All lines of a header count: `req.headers` would hide the second one of some. */
-function headersOf({ rawHeaders }: IncomingMessage): Headers {
+function headersOf({ rawHeaders }: NodeIncoming): Headers {
   const headers = new Headers();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [name = "", value = ""] = rawHeaders.slice(i, i + 2);
+    // RFC 9113 §8.3: what HTTP/2 tells of method and path stands there too.
+    if (!name.startsWith(":")) headers.append(name, value);
+  }
   return headers;
 }
 
 /** Path and query as the client sent them, whatever a framework made of them for its own routing. @see RFC 9112 §3.2 */
-function targetOf(req: IncomingMessage): string {
+function targetOf(req: NodeIncoming): string {
   const target = "originalUrl" in req && typeof req.originalUrl === "string" ? req.originalUrl : (req.url ?? "/");
   if (target.startsWith("/")) return target;
   const absolute = URL.canParse(target) ? new URL(target) : undefined;
   return absolute === undefined ? "/" : absolute.pathname + absolute.search;
 }
 
-function bodyOf(req: IncomingMessage): WithoutBody {
+function bodyOf(req: NodeIncoming): WithoutBody {
   const gone = goneBody();
   // A stream that has an encoding gives text, and not the bytes that were sent.
   if (!req.readableDidRead && req.readableEncoding === null) return { body: unreadBody(req), wasWanted: () => false };
@@ -65,7 +72,7 @@ function bodyOf(req: IncomingMessage): WithoutBody {
 }
 
 /** Reads only what is asked for, so that a limit of the reader's is one of memory too. */
-function unreadBody(req: IncomingMessage): ReadableStream<Uint8Array> {
+function unreadBody(req: NodeIncoming): ReadableStream<Uint8Array> {
   let chunks: AsyncIterator<Uint8Array> | undefined;
   const source: UnderlyingDefaultSource<Uint8Array> = {
     async pull(controller) {
@@ -93,7 +100,7 @@ function keptBody(bytes: Uint8Array): ReadableStream<Uint8Array> {
 }
 
 /** Sends a Web answer as Node's, beside the headers that others have set. */
-export async function sendResponse(res: ServerResponse, response: Response): Promise<void> {
+export async function sendResponse(res: NodeOutgoing, response: Response): Promise<void> {
   const body = new Uint8Array(await response.arrayBuffer());
   res.statusCode = response.status;
   for (const [name, value] of response.headers) res.setHeader(name, value);
