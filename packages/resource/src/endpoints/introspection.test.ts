@@ -306,7 +306,8 @@ test("a token that was ended, and not recorded, is ended; and the client is not 
   expect(await check(home, token)).toMatchObject({ ok: false });
 });
 
-test("the app's own format is introspected and ended, too", async () => {
+test("the app's own format is introspected and ended, too, and never sees what can not be a token", async () => {
+  const seen: string[] = [];
   const table = new Map<
     string,
     Parameters<NonNullable<NonNullable<ResourceServerOptions["accessToken"]>["issue"]>>[0]
@@ -316,9 +317,16 @@ test("the app's own format is introspected and ended, too", async () => {
       table.set(`tok_${table.size}`, claims);
       return `tok_${table.size - 1}`;
     },
-    check: (token) => table.get(token),
+    check: (token) => {
+      seen.push(token);
+      return table.get(token);
+    },
   };
   await using home = await start("jwt", { accessToken });
+  for (const no of ["a b", "a, b", "'; DROP TABLE tokens; --", "ü"]) {
+    expect((await ask(home, "/introspect", { token: no }, "api")).body).toEqual({ active: false });
+  }
+  expect(seen).toEqual([]);
   const token = await tokenOf(home);
   expect((await ask(home, "/introspect", { token }, "api")).body).toMatchObject({ active: true, sub: "acme/alice" });
   expect((await ask(home, "/revoke", { token })).status).toBe(200);

@@ -37,6 +37,16 @@ describe("single use", () => {
     expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-expired");
   });
 
+  test("holds while the store's clock is a minute ahead of the server's", async () => {
+    const store = { ahead: 59, now: () => NOON };
+    await using home = await house(() => ({ store: memoryStore({ now: () => store.now() + store.ahead }) }));
+    store.now = () => home.clock.now;
+    const assertion = await home.idJag({ exp: NOON + 60 });
+    expect((await home.redeem({ assertion })).status).toBe(200);
+    home.clock.now = NOON + 89;
+    expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-replayed");
+  });
+
   test("is per issuer: the same jti from another IdP is another ID-JAG", async () => {
     await using second = await house();
     await using home = await house((_, idp) => ({
