@@ -42,9 +42,14 @@ export async function startProvider(
   const http = createServer((req, res) => serve(req, res));
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  const provider = new Provider(issuer, configure(issuer));
-  addSignInPage(provider);
-  extend(provider, issuer);
+  const close = async (): Promise<void> => {
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+  };
+  const provider = await make(issuer, configure, extend).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const callback = provider.callback();
   const first = before(issuer);
   serve = (req, res) => {
@@ -57,11 +62,19 @@ export async function startProvider(
     issuer,
     provider,
     http,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections();
-      await new Promise((resolve) => http.close(resolve));
-    },
+    [Symbol.asyncDispose]: close,
   };
+}
+
+async function make(
+  issuer: string,
+  configure: (issuer: string) => Configuration,
+  extend: (provider: Provider, issuer: string) => void,
+): Promise<Provider> {
+  const provider = new Provider(issuer, configure(issuer));
+  addSignInPage(provider);
+  extend(provider, issuer);
+  return provider;
 }
 
 /** People who are gone since the test said so. */

@@ -609,6 +609,25 @@ describe("a decision", () => {
     expect(grantEvents).toEqual(["temporarily_unavailable"]);
   });
 
+  test("is not even asked for where the certificate can not be read at all: 503", async () => {
+    await using other = await startProvider(
+      () => configuration(),
+      (provider) => {
+        const getCertificate = () => {
+          throw new Error("the listener is down");
+        };
+        registerTokenExchange(provider, { ...options(), getCertificate });
+      },
+    );
+    const own = await signIn("assistant", { at: other });
+    const answer = await exchange(own.idToken, { at: other });
+    expect([answer.status, answer.body.error, faults]).toEqual([
+      503,
+      "temporarily_unavailable",
+      ["the listener is down"],
+    ]);
+  });
+
   test("is signed only with a key that the provider publishes", async () => {
     await using other = await startProvider(
       () => configuration(),

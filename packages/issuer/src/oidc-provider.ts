@@ -81,7 +81,10 @@ function register<Subject>(provider: Provider, options: OwnSubjectOptions<Subjec
   provider.registerGrantType(TOKEN_EXCHANGE_GRANT, async (ctx) => {
     const id = newId();
     const time = now();
-    const outcome = await answer(ctx, id, time, issuerFor(ctx, provider, options, sign), options);
+    const outcome = await answer(ctx, id, time, issuerFor(ctx, provider, options, sign), options).catch((error) => {
+      options.onFault?.(error, id);
+      return refuse("internal-fault");
+    });
     const nonces = ctx.get("dpop") === "" ? undefined : options.dpop?.nonces;
     if (nonces !== undefined) ctx.set("dpop-nonce", await nonces.current(time));
     if (!outcome.ok) throw refusalError(ctx, outcome.refusal, id);

@@ -84,12 +84,22 @@ function checkAccessToken<A extends Account>({ accessToken, signingKey, publicKe
   if (accessToken?.format === "opaque" && issue !== undefined)
     throw wrong("accessToken.format and .issue exclude each other");
   if ((issue === undefined) !== (check === undefined)) throw wrong("accessToken.issue and .check go together");
-  if (!Number.isInteger(lifetime) || lifetime < 1) throw wrong("accessToken.lifetime is not a number of whole seconds");
+  checkLifetime(lifetime);
   const { kid } = signingKey;
   if (typeof kid !== "string" || kid === "") throw wrong("signingKey has no kid");
   if (!ownKeys(signingKey, publicKeys).keys.some((key) => key.kid === kid)) {
     throw wrong("the public key of signingKey is not among publicKeys");
   }
+}
+
+/**
+ * Checks how long access tokens live.
+ *
+ * @param lifetime - In seconds.
+ * @throws CredenceError `configuration`.
+ */
+export function checkLifetime(lifetime: number): void {
+  if (!Number.isInteger(lifetime) || lifetime < 1) throw wrong("accessToken.lifetime is not a number of whole seconds");
 }
 
 /** Whether the key is a signer over a key that is kept elsewhere. */

@@ -539,7 +539,9 @@ describe("a revocation", () => {
 
   test("of the provider's grant ends its token", async () => {
     const { body } = await redeem(await idJag());
-    await (await app.at.provider.Grant.find(app.saved.at(-1)?.grantId ?? ""))?.destroy();
+    const grant = await app.at.provider.Grant.find(app.saved.at(-1)?.grantId ?? "");
+    expect(Number(grant?.exp) - Number(grant?.iat)).toBe(300);
+    await grant?.destroy();
     expect((await call(body.access_token)).status).toBe(401);
   });
 
@@ -598,6 +600,24 @@ describe("access tokens as JWT", () => {
     const opaque = await redeem(await idJag({ client_id: "pairwise" }), { clientId: "pairwise" });
     expect((await call(opaque.body.access_token)).body.account).toBe("acme-alice");
   });
+});
+
+test.each<[string, () => Partial<JwtBearerGrantOptions<Account>>, string]>([
+  ["resources is empty", () => ({ resources: {} }), "resources is empty"],
+  ["an issuer is no URL", () => ({ customers: [{ id: "a", issuers: [{ issuer: "x" }] }] }), "not a URL"],
+  ["a lifetime is no number of seconds", () => ({ accessToken: { lifetime: 0.5 } }), "whole seconds"],
+  ["JWTs have no keys", () => ({ accessToken: { format: "jwt", jwks: { keys: [] } } }), "no keys"],
+])("the options are checked at the start: %s", async (_, change, message) => {
+  await expect(startApp(change)).rejects.toThrow(message);
+});
+
+test("one of the app's own functions that fails gives nothing: 503, and the record says which", async () => {
+  const limitsOf = () => Promise.reject(new Error("the clients' table is down"));
+  await using own = await startApp(() => ({ limitsOf }));
+  const answer = await redeem(await idJag({}, undefined, own), { to: own });
+  expectRefused(answer, 503, "temporarily_unavailable", "internal-fault");
+  expect(answer.event?.detail).toBe("limitsOf failed");
+  expect(String(answer.event?.cause)).toContain("the clients' table is down");
 });
 
 test("a configuration without the claims that a revocation needs issues nothing, and says why", async () => {

@@ -5,7 +5,7 @@
 import { formOf, isObject, type Refusal, type Result, randomId, refuse } from "@credence/protocol";
 import { type Confirmation, type DpopNonces, dpopNonces } from "@credence/protocol/dpop";
 import { ID_JAG_GRANT_PROFILE } from "@credence/protocol/id-jag";
-import { JWS_ALGORITHMS, parseJwks } from "@credence/protocol/jws";
+import { JWS_ALGORITHMS } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT, JWT_DPOP_GRANT, parseJwtBearerRequest } from "@credence/protocol/jwt-bearer";
 import type { Proof } from "@credence/protocol/proof-of-possession";
 import { errorOf } from "@credence/protocol/reasons";
@@ -13,7 +13,7 @@ import type { AccessToken, Client, errors, KoaContextWithOIDC, Provider } from "
 import { checkGrantOptions } from "./configuration.ts";
 import { resourceMetadataRouter } from "./endpoints/router.ts";
 import { eventOf } from "./endpoints/token.ts";
-import { faultOf } from "./fault.ts";
+import { faultOf, port } from "./fault.ts";
 import { type ProviderCertificate, readCertificate } from "./oidc-provider/certificate.ts";
 import { refusalError, refusedBefore, writeRefusal } from "./oidc-provider/refusals.ts";
 import {
@@ -22,6 +22,7 @@ import {
   issueProviderToken,
   type ProviderAccessTokenOptions,
   providerTokenReader,
+  tokenKeys,
   tokenType,
 } from "./oidc-provider/tokens.ts";
 import type { GrantOptions } from "./options.ts";
@@ -54,7 +55,11 @@ export interface JwtBearerGrantOptions<A extends Account = Account> extends Omit
 /** What a client may have. */
 export type ClientLimits = Pick<RegisteredClient, "scopes" | "customers">;
 
-/** The checks of the app's resources, over the provider's access tokens for ID-JAGs. */
+/**
+ * The checks of the app's resources, over the provider's access tokens for ID-JAGs. A revocation reaches tokens that are out at
+ * once wherever they are checked here, or in introspection by `isAlive`. Whoever only verifies a JWT's signature
+ * learns of it when the token expires.
+ */
 export interface ProviderResourceServer extends ResourceServer {
   /**
    * Whether an access token still counts: for `features.introspection.allowedPolicy` of the provider's configuration, beside
@@ -79,6 +84,7 @@ export function registerJwtBearer<A extends Account>(
   const { issuer } = provider;
   const all: GrantOptions<A> = { ...options, issuer };
   checkGrantOptions(all);
+  const jwks = tokenKeys(options.accessToken ?? {});
   const store = options.store ?? memoryStore(options.now === undefined ? {} : { now: options.now });
   const ports = grantPorts(all, store);
   const record: Recorder = async (event) => options.record(event);
@@ -94,12 +100,10 @@ export function registerJwtBearer<A extends Account>(
   for (const grantType of GRANTS) provider.registerGrantType(grantType, (ctx) => redeem(ctx, grantType, redeemer));
   surround(redeemer);
 
-  const { accessToken } = options;
-  const jwt = accessToken?.format === "jwt";
   const check = tokenChecker({
     ...ports,
-    jwks: (jwt ? parseJwks(accessToken.jwks) : undefined) ?? { keys: [] },
-    ownFormat: jwt ? undefined : providerTokenReader(provider),
+    jwks,
+    ownFormat: options.accessToken?.format === "jwt" ? undefined : providerTokenReader(provider),
     record,
   });
   return {
@@ -191,7 +195,8 @@ async function steps<A extends Account>(
   if (!admitted.ok) return admitted;
   const fresh = await spendProof(proven.value, ports);
   if (!fresh.ok) return fresh;
-  const limited = { ...admitted.value, ...(await options.limitsOf?.(client)) };
+  const limits = port("internal-fault", "limitsOf", async () => options.limitsOf?.(client));
+  const limited = { ...admitted.value, ...(await limits()) };
   const grant = await grantFor(redemption.value, limited, binding, ports, facts);
   if (!grant.ok) return grant;
 

@@ -1,9 +1,10 @@
 import { CredenceError } from "@credence/protocol";
 import type { Confirmation } from "@credence/protocol/dpop";
-import type { JwkSet, JwsAlgorithm } from "@credence/protocol/jws";
+import { type JwkSet, type JwsAlgorithm, parseJwks } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT } from "@credence/protocol/jwt-bearer";
 import type { AccessToken, Client, ClientCredentials, Provider, UnknownObject } from "oidc-provider";
 import { type AccessTokenClaims, parseAccessTokenClaims } from "../access-token/claims.ts";
+import { checkLifetime } from "../configuration.ts";
 import type { Grant } from "../redeem/redeem.ts";
 
 /** How the provider's access tokens for ID-JAGs are made. */
@@ -24,6 +25,22 @@ export type ProviderAccessTokenOptions = {
       readonly algorithm?: JwsAlgorithm;
     }
 );
+
+/**
+ * Checks the options, and finds the keys that the provider's JWTs are checked with: none where its tokens are opaque.
+ *
+ * @throws CredenceError `configuration`, whose message says what is wrong.
+ */
+export function tokenKeys(options: ProviderAccessTokenOptions): JwkSet {
+  checkLifetime(options.lifetime ?? LIFETIME);
+  if (options.format !== "jwt") return { keys: [] };
+  const jwks = parseJwks(options.jwks);
+  if (jwks === undefined || jwks.keys.length === 0) throw wrong("accessToken.jwks has no keys");
+  return jwks;
+}
+
+/** Seconds that an access token lives by default. */
+const LIFETIME = 300;
 
 /** What stands in a token beside oidc-provider's own claims: whose it is, and what it goes back to. */
 const ownClaims = new WeakMap<object, UnknownObject>();
@@ -63,7 +80,7 @@ export async function issueProviderToken(
   options: ProviderAccessTokenOptions,
 ): Promise<IssuedToken> {
   const { account, resource, scope, authorizationDetails: details, binding, customer, root, claims } = grant;
-  const { lifetime = 300 } = options;
+  const { lifetime = LIFETIME } = options;
   // A JWT's sub would be the pairwise one, and the resource looks accounts up by it.
   if (options.format === "jwt" && client.subjectType === "pairwise") {
     throw wrong(`the access tokens of ${client.clientId} are JWTs, and its subject_type is pairwise: use opaque ones`);
