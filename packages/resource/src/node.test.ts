@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { connect } from "node:net";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { type AddressInfo, connect, type Server } from "node:net";
 import { describe, expect, test } from "vitest";
 import { appHouse, describeAdapter, type MakeApp } from "./adapters.testing.ts";
 import { accessOf, authorizationServer, protect } from "./node.ts";
@@ -94,8 +96,28 @@ describe("what HTTP allows and nobody sends", () => {
   });
 });
 
-test("createServer takes the middleware as it is", async () => {
-  await using home = await appHouse(makeApp);
-  const server = createServer(authorizationServer(home.server));
-  server.close();
+describe("createServer takes the middleware as it is", () => {
+  /** A TCP server that listens has a port. */
+  const urlOf = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  test("of node:http", async () => {
+    await using home = await appHouse(makeApp);
+    const server = createServer(authorizationServer(home.server)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    expect((await fetch(`${urlOf(server)}/jwks`)).status).toBe(200);
+    server.close();
+  });
+
+  test("of node:http2", async () => {
+    await using home = await appHouse(makeApp);
+    const server = createHttp2Server(authorizationServer(home.server)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const session = connectHttp2(urlOf(server));
+    const stream = session.request({ ":path": "/jwks" });
+    const [[headers], chunks] = await Promise.all([once(stream, "response"), stream.toArray()]);
+    expect(headers[":status"]).toBe(200);
+    expect(JSON.parse(Buffer.concat(chunks).toString("utf8")).keys).toHaveLength(1);
+    session.close();
+    server.close();
+  });
 });
