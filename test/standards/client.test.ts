@@ -51,6 +51,18 @@ describe("the answer to an authorization request", () => {
     expect((await failure(started.finish(said(world.idp.issuer)))).code).toBe("access_denied");
   });
 
+  test.each<[string, (issuer: string) => string]>([
+    ["a slash more", (issuer) => `${issuer}/`],
+    ["its scheme in capitals", (issuer) => issuer.replace("http", "HTTP")],
+    ["a path of its own", (issuer) => `${issuer}/tenant`],
+  ])("that names the issuer with %s is refused: they are compared letter by letter", async (_, change) => {
+    const started = await world.agent().startSignIn({ redirectUri });
+    const back = new URL(await walk(started.url));
+    back.searchParams.set("iss", change(world.idp.issuer));
+    expect((await failure(started.finish(back))).code).toBe("response_invalid");
+    expect(world.idp.counts.code).toBe(0);
+  });
+
   test("with two issuers in it is refused, whichever stands first", async () => {
     for (const first of [true, false]) {
       const started = await world.agent().startSignIn({ redirectUri });
