@@ -76,6 +76,32 @@ describe("an exchange with a DPoP proof", () => {
   });
 });
 
+describe("a DPoP proof at the token endpoint", () => {
+  const refresh = (dpop: string) =>
+    fetch(`${house.issuer}/token`, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa(`assistant:${SECRETS.assistant}`)}`, dpop },
+      body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: alice.signIn().refreshToken ?? "" }),
+    }).then(async (response) => ({ status: response.status, body: await response.json() }));
+
+  test("counts once for all grants: used at a refresh, it is used up for the exchange, and the other way round", async () => {
+    alice = await house.signIn(house.agent("assistant"));
+    const first = await proofAt(`${house.issuer}/token`);
+    expect((await exchange(house, { subjectToken: idToken, dpop: first })).status).toBe(200);
+    expect((await refresh(first)).body).toMatchObject({ error: "invalid_grant" });
+    const second = await proofAt(`${house.issuer}/token`);
+    expect((await refresh(second)).status).toBe(200);
+    const again = await exchange(house, { subjectToken: idToken, dpop: second });
+    await expectRefused(house, again, "invalid_dpop_proof", "dpop-replayed");
+  });
+
+  test.each([300, -300])("of %d seconds away is refused at a refresh as at the exchange", async (off) => {
+    alice = await house.signIn(house.agent("assistant"));
+    const { body } = await refresh(await proofAt(`${house.issuer}/token`, { now: Date.now() / 1_000 + off }));
+    expect(body).toMatchObject({ error: "invalid_dpop_proof" });
+  });
+});
+
 describe("a connection that wants bound ID-JAGs", () => {
   const bound = () => {
     const [first, ...others] = acme().connections;
@@ -133,7 +159,7 @@ describe("a server with nonces", () => {
     const nonce = first.headers.get("dpop-nonce") ?? "";
     expect((await exchange(own, { subjectToken: token, key, nonce })).claims?.cnf).toEqual({ jkt: key.jkt });
     expect((await exchange(own, { subjectToken: token, key, nonce: "made-up" })).body.error).toBe("use_dpop_nonce");
-    // The same nonces count at both: one is for the endpoint, not for a grant.
+    // One nonce counts at both: to a client they are one endpoint.
     const refresh = async (nonce?: string) =>
       fetch(`${own.issuer}/token`, {
         method: "POST",
@@ -150,7 +176,9 @@ describe("a server with nonces", () => {
       });
     const asked = await refresh();
     expect([asked.status, await asked.json()]).toMatchObject([400, { error: "use_dpop_nonce" }]);
-    expect((await refresh(asked.headers.get("dpop-nonce") ?? "")).status).toBe(200);
+    const given = asked.headers.get("dpop-nonce") ?? "";
+    expect((await exchange(own, { subjectToken: token, key, nonce: given })).status).toBe(200);
+    expect((await refresh(nonce)).status).toBe(200);
   });
 });
 

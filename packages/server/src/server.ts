@@ -178,6 +178,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   const naming = { pairwise: keyring.secretFor("pairwise") };
   // One mark for exchange and sign-in alike: an assertion used in one place is used up in the other.
   const markAssertionUsed = (key: string, expiresAt: number) => store.consume("client-assertion", key, expiresAt);
+  const markProofUsed = (key: string, expiresAt: number) => store.consume("dpop", key, expiresAt);
   const keys = keyring.signingKeys("idp");
   const signIn: SignIn = createSignIn({
     issuer,
@@ -192,6 +193,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     fetch,
     ...(nonceSecret === undefined ? {} : { nonceSecret }),
     markAssertionUsed,
+    markProofUsed,
     organizationName: async () => (await store.organizationHead()).name,
     record: signInRecorder(audit),
     report: ({ reference, code, error }) => log.warn({ reference, code, ...describeError(error) }, "error page shown"),
@@ -206,6 +208,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     audit,
     clientSecrets,
     markAssertionUsed,
+    markProofUsed,
     keysOf: documents.keysOf,
     metadataOf: documents.metadata,
     naming,

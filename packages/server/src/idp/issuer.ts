@@ -1,5 +1,6 @@
 import { type SubjectRequest, type TokenExchangeHandler, tokenExchangeHandler } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
+import type { MarkProof } from "@credence/protocol/dpop";
 import { type JwsAlgorithm, jwksKeys, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import type { Audit } from "../audit/audit.ts";
@@ -21,6 +22,8 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
   readonly refreshTokenAlive: RefreshTokenPorts["refreshTokenAlive"];
   /** The token endpoint's URL as clients know it: what a DPoP proof is made for. */
   readonly tokenEndpoint: string;
+  /** Marks a proof as used, for exchange and sign-in alike. */
+  readonly markProofUsed: MarkProof;
   /** 32 bytes, the same for every process and for sign-in: with it, a proof must carry a nonce of ours. */
   readonly nonceSecret?: Uint8Array;
   readonly naming: NamingSecrets;
@@ -47,7 +50,7 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeHandler
     onFault,
     dpop: {
       url: options.tokenEndpoint,
-      markUsed: (key, expiresAt) => store.consume("dpop", key, expiresAt),
+      markUsed: options.markProofUsed,
       ...(options.nonceSecret === undefined ? {} : { nonces: endpointNonces(options.nonceSecret) }),
     },
     ports: {

@@ -137,6 +137,7 @@ export async function startHouse(
     },
     fetch: guardedFetch({ allowLoopback: true }),
     markAssertionUsed: (key, expiresAt) => store.consume("client-assertion", key, expiresAt),
+    markProofUsed: (key, expiresAt) => store.consume("dpop", key, expiresAt),
     record: async (event) => {
       if (broken.record) throw new Error("the disk is full");
       events.push(event);

@@ -1,12 +1,19 @@
 import { CLIENT_ASSERTION_LIMITS, clientAssertionMark } from "@credence/protocol/client-auth";
-import { singleAudience } from "@credence/protocol/jws";
-import { errors, type KoaContextWithOIDC, type Provider, type UnknownObject } from "oidc-provider";
+import { type MarkProof, verifyDpopProof } from "@credence/protocol/dpop";
+import { decodeJws, singleAudience } from "@credence/protocol/jws";
+import { errors, type KoaContextWithOIDC, Provider, type UnknownObject } from "oidc-provider";
 import { isLoopbackIp } from "./clients.ts";
 
 /** Where our rules are narrower than oidc-provider's configuration can say. */
 export interface Overrides {
   /** Marks a client assertion as used: one atomic statement. `expiresAt` in seconds since the epoch. */
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
+  /** Marks a DPoP proof as used, for exchange and sign-in alike. */
+  readonly markProofUsed: MarkProof;
+  /** URL of the token endpoint, as clients know it. */
+  readonly tokenEndpoint: string;
+  /** Seconds since the epoch. */
+  readonly now: () => number;
   /** Whether a secret is one of a client's, which may have two. */
   readonly isSecretOf: (clientId: string, secret: string) => Promise<boolean>;
   /** Ends a session for good, wherever it is kept. */
@@ -14,7 +21,8 @@ export interface Overrides {
 }
 
 /** Puts the narrower rules onto one provider's own models (they are made anew for each provider). */
-export function override(provider: Provider, { markAssertionUsed, isSecretOf, endSession }: Overrides): void {
+export function override(provider: Provider, overrides: Overrides): void {
+  const { markAssertionUsed, isSecretOf, endSession } = overrides;
   // An exchange asks whether the session of the ID token's `sid` lives, so every ID token has one.
   replace(provider.Client.prototype, "includeSid", () => true);
   // One statement in place of find and save, and the same marks as the exchange's own client authentication.
@@ -22,7 +30,7 @@ export function override(provider: Provider, { markAssertionUsed, isSecretOf, en
     provider.ReplayDetection,
     "unique",
     async (iss: string, jti: string, exp: number) =>
-      (await markAssertionUsed(...clientAssertionMark(iss, jti, exp))) === "first",
+      (await markAssertionUsed(...clientAssertionMark(iss, jti, exp))) === "first" && (await useProof(jti, overrides)),
   );
   // oidc-provider's clients have one secret; while it is replaced, ours have two. The caller awaits the answer.
   replace(
@@ -35,6 +43,29 @@ export function override(provider: Provider, { markAssertionUsed, isSecretOf, en
   narrowLoopback(provider);
   endSessionsForGood(provider, endSession);
   keepSessionWhileItsIdChanges(provider);
+}
+
+/**
+ * oidc-provider has one kind of mark, for assertions and proofs, by client and `jti`. A proof at the token endpoint has the
+ * exchange's mark, too: one endpoint, one use. What oidc-provider passes and the exchange would not (a proof of minutes ago)
+ * is refused here as well.
+ *
+ * @returns whether this is not a proof that was used before.
+ * @see RFC 9449 §11.1
+ */
+async function useProof(
+  jti: string,
+  { markProofUsed, tokenEndpoint: url, now }: Pick<Overrides, "markProofUsed" | "tokenEndpoint" | "now">,
+): Promise<boolean> {
+  const { ctx } = Provider;
+  const header = ctx?.oidc.route === "token" ? ctx.get("dpop") : "";
+  const payload = header === "" ? undefined : decodeJws(header)?.payload;
+  if (payload?.jti !== jti) return true;
+  // A nonce that is there has been looked at already, and says when the proof was made.
+  const nonce = payload.nonce === undefined ? {} : { acceptsNonce: () => true };
+  const proof = await verifyDpopProof(header, { method: "POST", url, now: now(), ...nonce });
+  if (!proof.ok) throw new errors.InvalidDpopProof(proof.refusal.detail ?? proof.refusal.reason);
+  return (await markProofUsed(...proof.value.mark)) === "first";
 }
 
 /** Any port is good on a loopback address, not on whatever `localhost` resolves to. @see RFC 8252 §7.3, §8.3 */

@@ -1,4 +1,5 @@
 import { isObject } from "@credence/protocol";
+import type { MarkProof } from "@credence/protocol/dpop";
 import type { GuardedFetch } from "@credence/protocol/fetch";
 import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { NamingSecrets } from "../directory/subject.ts";
@@ -46,6 +47,8 @@ export interface ProviderOptions {
   readonly fetch: GuardedFetch;
   /** Marks a client assertion as used, for exchange and sign-in alike. `expiresAt` in seconds since the epoch. */
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
+  /** Marks a DPoP proof as used, for exchange and sign-in alike. */
+  readonly markProofUsed: MarkProof;
   readonly record: RecordSignIn;
   readonly report: Report;
   /** What pages say of the house. */
@@ -78,6 +81,9 @@ export function createProvider(options: ProviderOptions): Provider {
   });
   override(provider, {
     markAssertionUsed: options.markAssertionUsed,
+    markProofUsed: options.markProofUsed,
+    tokenEndpoint: `${issuer.replace(/\/$/, "")}${PATHS.token}`,
+    now,
     isSecretOf: (clientId, secret) => isSecretOf(options, clientId, secret),
     endSession: (uid) => endSession(ports, uid, lifetimes.session),
   });
