@@ -13,7 +13,7 @@ export async function missingPostgresql(): Promise<string | undefined> {
     await pool.query("SELECT 1");
     return undefined;
   } catch {
-    return `no PostgreSQL at ${new URL(POSTGRESQL_URL).host}`;
+    return told(`no PostgreSQL at ${new URL(POSTGRESQL_URL).host}`);
   } finally {
     await pool.end();
   }
@@ -28,8 +28,14 @@ export async function missingRedis(): Promise<string | undefined> {
     await client.ping();
     return undefined;
   } catch {
-    return `no Redis at ${new URL(REDIS_URL).host}`;
+    return told(`no Redis at ${new URL(REDIS_URL).host}`);
   } finally {
     client.disconnect();
   }
+}
+
+/** Says so, whatever the reporter shows of what is skipped. */
+function told(missing: string): string {
+  process.stderr.write(`Skipped tests of stores: ${missing}\n`);
+  return missing;
 }
