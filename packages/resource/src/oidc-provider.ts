@@ -26,7 +26,7 @@ import {
   tokenType,
 } from "./oidc-provider/tokens.ts";
 import type { GrantOptions } from "./options.ts";
-import { tokenChecker } from "./protect/check.ts";
+import { livenessOf, tokenChecker } from "./protect/check.ts";
 import { serverOf } from "./protect/server-of.ts";
 import type { Facts, Recorder } from "./record.ts";
 import type { RegisteredClient } from "./redeem/client.ts";
@@ -118,8 +118,7 @@ export function registerJwtBearer<A extends Account>(
       if (!GRANTS.includes(token.gty)) return true;
       const claims = claimsOf(token, issuer);
       if (claims === undefined) return false;
-      const { customer, client_id: clientId, root } = claims;
-      return ports.isAlive({ customer, clientId, root });
+      return ports.isAlive(livenessOf(claims));
     },
   };
 }

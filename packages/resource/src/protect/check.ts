@@ -59,7 +59,7 @@ export function tokenReader(
       ? checkAccessTokenClaims(own, expected, ports.now())
       : await checkAccessToken(token, expected, ports.now());
     if (!checked.ok) return undefined;
-    return (await ports.isAlive(grantOf(checked.value))) ? checked.value : undefined;
+    return (await ports.isAlive(livenessOf(checked.value))) ? checked.value : undefined;
   };
 }
 
@@ -88,7 +88,7 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     if (!proven.ok) return proven;
     const signedIn = checkSignIn(checked.value, needs, now);
     if (!signedIn.ok) return signedIn;
-    return (await ports.isAlive(grantOf(checked.value))) ? checked : refuse("access-token-revoked");
+    return (await ports.isAlive(livenessOf(checked.value))) ? checked : refuse("access-token-revoked");
   };
   return async (presented, needs) => {
     const { outcome, cause } = await attempt(() => check(presented, needs));
@@ -103,7 +103,7 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /** The grant that a token stands for, to ask whether it still counts. */
-function grantOf({
+export function livenessOf({
   customer,
   client_id: clientId,
   root,
