@@ -111,6 +111,20 @@ describe("the refresh token of a public client", () => {
   });
 });
 
+test("a refresh token that is given back takes the access tokens of its authorization with it", async () => {
+  const given = await redeem("public", await authorize("public"), key);
+  const userinfo = async () => {
+    const accessToken = String(given.access_token);
+    const url = `${house.issuer}/userinfo`;
+    const dpop = await createDpopProof(key, { method: "GET", url, now: Date.now() / 1_000, accessToken });
+    return (await fetch(url, { headers: { authorization: `DPoP ${accessToken}`, dpop } })).status;
+  };
+  expect(await userinfo()).toBe(200);
+  const body = new URLSearchParams({ client_id: "public", token: String(given.refresh_token) });
+  expect((await fetch(`${house.issuer}/revoke`, { method: "POST", body })).status).toBe(200);
+  expect(await userinfo()).toBe(401);
+});
+
 describe("a client that is DPoP-bound", () => {
   test("gets nothing for its code without a proof", async () => {
     const refused = await redeem("bound", await authorize("bound"));
