@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import type { Person } from "../../directory/types.ts";
 import type { OwnGrant, OwnSession } from "../belongings.ts";
+import type { Device } from "../devices.ts";
 import type { Factors, Passkey } from "../factors/factors.ts";
 import { PASSKEY_NAME_MAX } from "../factors/passkeys.ts";
 import { cautionIcon, type House, type Html, type Page, supportLink } from "./page.ts";
@@ -145,10 +146,14 @@ function sessionItem(view: AccountView, { key, since, clients, device }: OwnSess
   const used = clients.map((id) => view.names.get(id) ?? id).join(", ");
   return html`<li class="item">
 <div><p class="name">${browser}${here ? html` <span class="badge">this one</span>` : ""}</p>
-<p class="quiet">Since ${moment(since)}${device === undefined ? "" : html`; last used ${moment(device.lastUsed)}, from ${device.source}`}</p>
+<p class="quiet">Since ${moment(since)}${device === undefined ? "" : lastUse(since, device)}</p>
 ${used === "" ? "" : html`<p class="quiet">For ${used}</p>`}</div>
 ${form(view, "/sessions/end", html`<input type="hidden" name="key" value="${key}"><button class="act" type="submit">End<span class="unseen"> the sign-in of ${browser}, ${moment(since)}</span></button>`)}
 </li>`;
+}
+
+function lastUse(since: number, { lastUsed, source }: Device): Html {
+  return lastUsed - since < 60 ? html`, from ${source}` : html`; last used ${moment(lastUsed)}, from ${source}`;
 }
 
 function grants(view: AccountView): Html {

@@ -36,9 +36,10 @@ export function newPasskeyPage(
 <p class="asks">It stays on your device or in your password manager, and works at this address alone: nobody can trick you out of it.</p>
 <hr class="rule">
 ${problem === undefined ? "" : notice(PASSKEY_PROBLEMS[problem])}
-<form method="post" action="${path}/passkeys" data-passkey="create" data-options="${options}" hidden>
+<form method="post" action="${path}/passkeys" data-passkey="create" data-options="${options}">
 <input type="hidden" name="token" value="${token}">
 <input type="hidden" name="answer" value="">
+<div data-passkey-offer hidden>
 <div class="field">
 <label for="name">What do you call it?</label>
 <input id="name" name="name" maxlength="${PASSKEY_NAME_MAX}" required autofocus autocomplete="off" aria-describedby="name-hint"${problem === "name" ? html` aria-invalid="true"` : ""}>
@@ -46,7 +47,8 @@ ${problem === undefined ? "" : notice(PASSKEY_PROBLEMS[problem])}
 </div>
 <div class="actions">
 <button class="button first" type="submit">Make the passkey</button>
-<p class="hint" role="status" data-said></p>
+<p class="hint" role="status" data-passkey-said></p>
+</div>
 </div>
 </form>
 <noscript><p class="notice">${cautionIcon()}<span>Passkeys need JavaScript, which is switched off in this browser.</span></p></noscript>

@@ -1,31 +1,21 @@
-import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
-import { AxeBuilder } from "@axe-core/playwright";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agent, CALLBACK, PASSWORD, startHouse, type TestHouse } from "../house.testing.ts";
 import { ask } from "../journeys.testing.ts";
+import {
+  expectGoodLook,
+  launchBrowser,
+  listen,
+  noBrowser,
+  openContext,
+  SCHEMES,
+  type Scheme,
+} from "./browser.testing.ts";
 
-const CHROMIUM = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-const SCREENSHOTS = fileURLToPath(new URL("../../../../../test/screenshots/", import.meta.url));
-const here = existsSync(CHROMIUM);
-if (!here && !process.env.CI) {
-  console.warn(
-    `Skipped: there is no browser at ${CHROMIUM}. Get it with: apt-get install chromium (or set CHROMIUM_PATH).`,
-  );
-}
-
-const SCREENS = {
-  desktop: { width: 1280, height: 860 },
-  phone: { width: 390, height: 844 },
-  narrow: { width: 360, height: 640 },
-} as const;
 const LONG = "https://a-very-long-name-of-a-department.reporting.subsidiary.example/oauth/callback";
 const LONG_EMAIL = "maximiliane.von-und-zu-hohenstein-langenfels@reporting.subsidiary.acme.example";
-const SCHEMES = ["light", "dark"] as const;
 
 /** Each page that a person can meet, by how to get there. */
 const PAGES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
@@ -67,18 +57,14 @@ let browser: Browser;
 let callback: Server;
 let callbackUrl: string;
 
-describe.skipIf(!here && !process.env.CI)("the pages, in a browser", () => {
+describe.skipIf(noBrowser)("the pages, in a browser", () => {
   beforeAll(async () => {
     callback = createServer((req, res) => res.end(`arrived at ${req.url}`));
     await new Promise<void>((resolve) => callback.listen(0, "127.0.0.1", resolve));
     callbackUrl = `http://127.0.0.1:${(callback.address() as AddressInfo).port}/callback`;
     const name = "Quarterly Reconciliation and Expense Reporting Assistant (European Subsidiaries)";
     house = await startHouse({ agents: [agent("long", { name, redirectUris: [LONG] })] });
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    });
-    await mkdir(SCREENSHOTS, { recursive: true });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();
@@ -92,16 +78,7 @@ describe.skipIf(!here && !process.env.CI)("the pages, in a browser", () => {
       const page = await context.newPage();
       const complaints = listen(page);
       await PAGES[name]?.(page);
-      await page.evaluate(() => document.fonts.ready);
-      expect(await page.evaluate(() => document.fonts.check('14px "Inter"'))).toBe(true);
-      for (const [device, viewport] of Object.entries(SCREENS)) {
-        await page.setViewportSize(viewport);
-        await page.screenshot({ path: `${SCREENSHOTS}${name}-${device}-${scheme}.png` });
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        expect(overflow, device).toBeLessThanOrEqual(0);
-      }
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect(violations.map(({ id, nodes }) => ({ id, html: nodes.map((node) => node.html) }))).toEqual([]);
+      await expectGoodLook(page, name, scheme);
       expect(complaints).toEqual([]);
       await context.close();
     });
@@ -189,17 +166,4 @@ async function signIn(page: Page): Promise<void> {
   await page.waitForURL(`${callbackUrl}?**`);
 }
 
-function open(colorScheme: (typeof SCHEMES)[number]): Promise<BrowserContext> {
-  return browser.newContext({ colorScheme, viewport: SCREENS.desktop, reducedMotion: "reduce" });
-}
-
-/** What the browser itself complains of: blocked by the content security policy, not found. */
-function listen(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on("console", (message) => {
-    const expected = /status of (4\d\d)/.test(message.text());
-    if (message.type() === "error" && !expected) complaints.push(message.text());
-  });
-  page.on("requestfailed", (request) => complaints.push(`${request.url()} ${request.failure()?.errorText}`));
-  return complaints;
-}
+const open = (scheme: Scheme): Promise<BrowserContext> => openContext(browser, scheme);

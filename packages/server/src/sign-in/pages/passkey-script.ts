@@ -19,9 +19,8 @@ export const passkeyScript = `
     form.elements.namedItem("answer").value = JSON.stringify(answer);
     form.submit();
   };
-  const say = (form, text) => {
-    const place = form.querySelector("[data-said]");
-    if (place) place.textContent = text;
+  const say = (text) => {
+    for (const place of document.querySelectorAll("[data-passkey-said]")) place.textContent = text;
   };
   const words = (error) => {
     if (error.name === "InvalidStateError") return "This device has a passkey for your account already.";
@@ -29,12 +28,12 @@ export const passkeyScript = `
     return "This did not work: " + error.message;
   };
 
+  for (const offer of document.querySelectorAll("[data-passkey-offer]")) offer.hidden = false;
   for (const form of document.querySelectorAll("form[data-passkey]")) {
-    form.hidden = false;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      say(form, "");
-      ask(form, false).then((answer) => send(form, answer), (error) => say(form, words(error)));
+      say("");
+      ask(form, false).then((answer) => send(form, answer), (error) => say(words(error)));
     });
   }
 

@@ -49,16 +49,7 @@ export function emailPage(house: House, view: SignInView): Page {
 <label for="email">Email</label>
 <input id="email" name="email" type="email" autocomplete="username${view.passkey === undefined ? "" : " webauthn"}" inputmode="email" spellcheck="false" autocapitalize="none" maxlength="${EMAIL_MAX}" required autofocus value="${view.email}"${marks(view)}>
 </div>`,
-    ...(view.passkey === undefined
-      ? {}
-      : {
-          beside: passkeyForm(view, {
-            whose: "anybody",
-            label: "Sign in with a passkey",
-            look: "second",
-            autofill: true,
-          }),
-        }),
+    passkey: { whose: "anybody", label: "Sign in with a passkey", autofill: true },
   });
 }
 
@@ -93,9 +84,7 @@ export function codePage(house: House, view: SignInView): Page {
 <input id="code" name="code" type="text" inputmode="numeric" autocomplete="one-time-code" spellcheck="false" autocapitalize="characters" maxlength="40" required autofocus${view.problem === undefined ? html` aria-describedby="code-hint"` : marks(view)}>
 <p class="hint" id="code-hint">Without the app, type one of your recovery codes.</p>
 </div>`,
-    ...(view.passkey === undefined
-      ? {}
-      : { beside: passkeyForm(view, { whose: "mine", label: "Use a passkey instead", look: "second" }) }),
+    passkey: { whose: "mine", label: "Use a passkey instead" },
   });
 }
 
@@ -104,9 +93,9 @@ export function passkeyPage(house: House, view: SignInView): Page {
   return letter(house, view, {
     title: "Your passkey",
     fields: html`${whoLine(view)}
-<p class="why">${asker(view)} asks for a sign-in with a passkey.</p>`,
-    before: html`${passkeyForm(view, { whose: "mine", label: "Use your passkey", look: "first" })}
+<p>${asker(view)} asks for a sign-in with a passkey.</p>
 <noscript><p class="notice">${cautionIcon()}<span>Passkeys need JavaScript, which is switched off in this browser.</span></p></noscript>`,
+    passkey: { whose: "mine", label: "Use your passkey" },
     action: view.paths.passkey,
   });
 }
@@ -131,11 +120,17 @@ interface Step {
   /** Where the form goes. */
   readonly action: string;
   readonly fields: Html;
-  /** What the button says that leads on; without it, the form can only be cancelled. */
+  /** What the button says that leads on; without it, there is only the passkey, or the way back. */
   readonly button?: string;
-  /** A form of its own before the step's, and one after it. */
-  readonly before?: Html;
-  readonly beside?: Html;
+  /** How a passkey is offered, where the view says that it can be used. */
+  readonly passkey?: PasskeyOffer;
+}
+
+interface PasskeyOffer {
+  readonly whose: "anybody" | "mine";
+  readonly label: string;
+  /** Whether the browser may offer it beneath the field for the email, too. */
+  readonly autofill?: boolean;
 }
 
 /** What all steps have in common: it is one letter. */
@@ -149,15 +144,15 @@ function letter(house: House, view: SignInView, step: Step): Page {
 ${purpose(view)}
 <hr class="rule">
 ${view.problem === undefined ? "" : notice(view.problem)}
-${step.before === undefined ? "" : html`${step.fields}${step.before}`}
 <form method="post" action="${step.action}">
-${step.before === undefined ? step.fields : ""}
+${step.fields}
 <div class="actions">
 ${step.button === undefined ? "" : html`<button class="button first" type="submit" name="intent" value="go-on">${step.button}</button>`}
+${passkeyButton(view, step)}
 <button class="button second" type="submit" name="intent" value="cancel" formnovalidate>Cancel</button>
 </div>
 </form>
-${step.beside ?? ""}`,
+${passkeyForm(view, step)}`,
     foot: html`<p>You are at <strong>${new URL(house.issuer).host}</strong>. ${house.organization} asks for your password here and nowhere else.</p>
 ${reportLine(house, view.reference)}`,
   };
@@ -167,7 +162,7 @@ ${reportLine(house, view.reference)}`,
 function purpose(view: SignInView): Html {
   if (view.agent === undefined) return html`<p class="asks">You then come to your account.</p>`;
   return html`<p class="asks"><strong>${view.agent}</strong> asks who you are. You then return to <span class="whole">${returnPlace(view.redirectUri)}.</span></p>
-${staysHere(view.redirectUri) ? html`<p class="asks care">Any program on this computer could be waiting there: go on only if you started <strong>${view.agent}</strong> yourself.</p>` : ""}`;
+${staysHere(view.redirectUri) ? html`<p class="asks">Any program on this computer could be waiting there: go on only if you started <strong>${view.agent}</strong> yourself.</p>` : ""}`;
 }
 
 /** Whose password was right, or whose session this is, and the way out for somebody else. */
@@ -182,17 +177,23 @@ function asker({ agent }: SignInView): Html {
   return agent === undefined ? html`This page` : html`<strong>${agent}</strong>`;
 }
 
-/** A form that a script sends with what a passkey signed; without the script it does not show. */
-function passkeyForm(
-  view: SignInView,
-  form: { whose: "anybody" | "mine"; label: string; look: "first" | "second"; autofill?: boolean },
-): Html {
-  return html`<form class="passkey" method="post" action="${view.paths.passkey}" data-passkey="get" data-options="${view.passkey ?? ""}"${form.autofill ? html` data-autofill` : ""} hidden>
-<input type="hidden" name="whose" value="${form.whose}">
+/** What offers the passkey; without the script that it needs, it does not show. */
+function passkeyButton({ passkey }: SignInView, step: Step): Html | "" {
+  if (passkey === undefined || step.passkey === undefined) return "";
+  const alone = step.button === undefined;
+  return html`<div class="offer" data-passkey-offer hidden>
+${alone ? "" : html`<p class="or">or</p>`}
+<button class="button ${alone ? "first" : "second lined"}" type="submit" form="passkey">${step.passkey.label}</button>
+<p class="hint" role="status" data-passkey-said></p>
+</div>`;
+}
+
+/** The form that the script sends, with what the passkey signed. */
+function passkeyForm({ passkey, paths }: SignInView, { passkey: offer }: Step): Html | "" {
+  if (passkey === undefined || offer === undefined) return "";
+  return html`<form id="passkey" method="post" action="${paths.passkey}" data-passkey="get" data-options="${passkey}"${offer.autofill ? html` data-autofill` : ""}>
+<input type="hidden" name="whose" value="${offer.whose}">
 <input type="hidden" name="answer" value="">
-${form.look === "second" ? html`<p class="or">or</p>` : ""}
-<button class="button ${form.look}" type="submit">${form.label}</button>
-<p class="hint" role="status" data-said></p>
 </form>`;
 }
 

@@ -105,13 +105,12 @@ code, .id { font: 12.5px/20px ui-monospace, "JetBrains Mono", SFMono-Regular, Me
 .button.second { background: transparent; color: var(--ink); }
 .button.second:hover { background: var(--ground); }
 
-.care { border-top: 1px solid var(--rule); margin-top: 12px; padding-top: 12px; }
 .hint { color: var(--ink-quiet); font-size: 13px; line-height: 20px; margin-top: 4px; }
 .hint:empty { display: none; }
-.or { text-align: center; color: var(--ink-quiet); margin: 8px 0; }
-.why { margin-bottom: 16px; }
-.passkey { margin-bottom: 8px; }
-.button.second.lined, .passkey .button.second { border-color: var(--outline); }
+.or { text-align: center; color: var(--ink-quiet); margin-bottom: 8px; }
+.offer { margin-bottom: 8px; }
+.offer .hint { text-align: center; }
+.button.second.lined { border-color: var(--outline); }
 .notice.good { color: var(--permit); background: var(--permit-ground); margin: 20px 0 0; }
 
 h2 { font-size: 16px; line-height: 24px; font-weight: 600; letter-spacing: -0.006em; margin-bottom: 4px; }
