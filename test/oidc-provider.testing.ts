@@ -1,7 +1,7 @@
 /** An oidc-provider as somebody runs it already, on loopback: accounts, a sign-in page, and nothing of ours. */
+import { generateKeyPairSync } from "node:crypto";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { exportJWK, generateKeyPair, type JWK } from "jose";
 import { type Account, type Configuration, interactionPolicy, Provider } from "oidc-provider";
 import { openUserAgent, type Typist, type UserAgent } from "../examples/demo/src/user-agent.ts";
 
@@ -11,13 +11,14 @@ export const PEOPLE: Readonly<Record<string, Typist>> = {
 };
 export const REDIRECT = "http://127.0.0.1/callback";
 
-/** A private key for `jwks`, as a provider's operator makes one. */
-export async function newJwk(
-  kid: string,
-): Promise<JWK & { readonly kty: string; readonly kid: string; readonly alg: string }> {
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-  const { kty = "EC", ...members } = await exportJWK(privateKey);
-  return { ...members, kty, kid, alg: "ES256", use: "sig" };
+/** A private key, as JWK. */
+export type ProviderKey = Readonly<Record<"kty" | "kid" | "alg" | "use" | "crv" | "x" | "y" | "d", string>>;
+
+/** Makes a private key for `jwks`, as a provider's operator does. */
+export async function newJwk(kid: string): Promise<ProviderKey> {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { crv = "", x = "", y = "", d = "" } = privateKey.export({ format: "jwk" });
+  return { kty: "EC", crv, x, y, d, kid, alg: "ES256", use: "sig" };
 }
 
 export interface RunningProvider extends AsyncDisposable {
@@ -87,7 +88,7 @@ export async function findAccount(_ctx: unknown, id: string): Promise<Account | 
 }
 
 /** What such a provider has in common: its accounts, its page, one key, no consent screen. */
-export function signsPeopleIn(key: JWK): Configuration {
+export function signsPeopleIn(key: ProviderKey): Configuration {
   const policy = interactionPolicy.base();
   policy.get("consent")?.checks.clear();
   return {

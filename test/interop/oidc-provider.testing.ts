@@ -9,6 +9,7 @@ import { type Configuration, errors, type Provider } from "oidc-provider";
 import {
   findAccount,
   newJwk,
+  type ProviderKey,
   REDIRECT,
   type RunningProvider,
   signsPeopleIn,
@@ -31,7 +32,7 @@ export interface Rule {
 }
 
 /** The configuration of an IdP that signs people in to the agent, before it knows of ID-JAG. */
-export function idpConfiguration(key: JWK): Configuration {
+export function idpConfiguration(key: ProviderKey): Configuration {
   return {
     ...signsPeopleIn(key),
     clients: [
@@ -49,7 +50,7 @@ export function idpConfiguration(key: JWK): Configuration {
 }
 
 /** The configuration of an app's authorization server that knows the agent. */
-export function appConfiguration(key: JWK, grants: readonly string[] = [JWT_BEARER]): Configuration {
+export function appConfiguration(key: ProviderKey, grants: readonly string[] = [JWT_BEARER]): Configuration {
   return {
     ...signsPeopleIn(key),
     clients: [
@@ -78,7 +79,7 @@ export async function startPlainIdp(rule: Rule): Promise<RunningProvider> {
   );
 }
 
-function addExchange(provider: Provider, key: JWK, rule: Rule): void {
+function addExchange(provider: Provider, key: ProviderKey, rule: Rule): void {
   const parameters = ["requested_token_type", "subject_token", "subject_token_type", "audience", "resource", "scope"];
   provider.registerGrantType<Record<string, string>>(
     EXCHANGE,
@@ -101,7 +102,7 @@ function addExchange(provider: Provider, key: JWK, rule: Rule): void {
       };
       ctx.body = {
         access_token: await new SignJWT(claims)
-          .setProtectedHeader({ alg: "ES256", kid: key.kid ?? "", typ: "oauth-id-jag+jwt" })
+          .setProtectedHeader({ alg: "ES256", kid: key.kid, typ: "oauth-id-jag+jwt" })
           .setIssuer(provider.issuer)
           .setAudience(rule.app)
           .setSubject(String(payload.sub))

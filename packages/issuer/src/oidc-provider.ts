@@ -49,7 +49,7 @@ export interface OwnSubjectOptions<Subject> extends TokenExchangeGrantOptions<Su
 }
 
 /**
- * Adds the token exchange for ID-JAGs to an oidc-provider, before it serves its first request.
+ * Adds the token exchange for ID-JAGs to an oidc-provider: before its `callback()` or `listen()`, as all of its middleware.
  *
  * Clients that list the grant in their `grant_types` may use it; their ID tokens carry a `sid` from then on, and an ID token
  * counts while that session lives. The metadata says what is there.

@@ -69,8 +69,8 @@ export interface ProviderResourceServer extends ResourceServer {
 }
 
 /**
- * Adds the redemption of ID-JAGs to an oidc-provider, before it serves its first request: the grants `jwt-bearer` and
- * `jwt-dpop`, for clients that list them in their `grant_types`.
+ * Adds the redemption of ID-JAGs to an oidc-provider, before its `callback()` or `listen()` as all of its middleware: the
+ * grants `jwt-bearer` and `jwt-dpop`, for clients that list them in their `grant_types`.
  *
  * @returns the checks for the app's resources, with the resources' own metadata; `fetch` has no other endpoint: those are
  * oidc-provider's.
