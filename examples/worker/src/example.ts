@@ -24,7 +24,7 @@ async function play({ onEnd, say, show }: Scene): Promise<void> {
     IDP: demo.idp,
     CLIENT_ID: client.id,
     CLIENT_SECRET: client.secret,
-    SIGNING_KEY: privateJwk,
+    SIGNING_KEY: JSON.stringify(privateJwk),
     DEVELOPMENT: true,
   });
   onEnd(stop);

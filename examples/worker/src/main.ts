@@ -1,5 +1,4 @@
 /** The worker: its bindings, and the app made of them. What `main` of a `wrangler.toml` names. */
-import type { PrivateJwk } from "@credence/resource";
 import { createLinks } from "./app.ts";
 import { type DurableObjects, durableStore } from "./store.ts";
 
@@ -10,9 +9,11 @@ interface Env {
   readonly URL: string;
   readonly IDP: string;
   readonly CLIENT_ID: string;
-  /** Secrets. */
+  /** A secret. */
   readonly CLIENT_SECRET: string;
-  readonly SIGNING_KEY: PrivateJwk;
+  /** A secret: a private JWK, as JSON. */
+  readonly SIGNING_KEY: string;
+  /** The class {@link StoreObject}, with storage in SQLite. */
   readonly STORE: DurableObjects;
   readonly DEVELOPMENT?: boolean;
 }
@@ -26,7 +27,7 @@ export default {
       url: env.URL,
       idp: env.IDP,
       client: { id: env.CLIENT_ID, secret: env.CLIENT_SECRET },
-      signingKey: env.SIGNING_KEY,
+      signingKey: JSON.parse(env.SIGNING_KEY),
       store: durableStore(env.STORE),
       development: env.DEVELOPMENT ?? false,
     });

@@ -27,7 +27,8 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${port}`;
   const { privateJwk } = await generateSigningKey("ES256");
   const { clientId: CLIENT_ID, clientSecret: CLIENT_SECRET } = CLIENT;
-  const bindings = { URL: url, IDP: idp.issuer, CLIENT_ID, CLIENT_SECRET, SIGNING_KEY: privateJwk, DEVELOPMENT: true };
+  const secrets = { CLIENT_SECRET, SIGNING_KEY: JSON.stringify(privateJwk) };
+  const bindings = { URL: url, IDP: idp.issuer, CLIENT_ID, ...secrets, DEVELOPMENT: true };
   stops.push(await startWorker(port, bindings));
 }, 120_000);
 afterAll(async () => {

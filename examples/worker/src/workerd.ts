@@ -1,7 +1,6 @@
 /** Runs the worker on this machine, on workerd, as the platform would. */
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { PrivateJwk } from "@credence/resource";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 
@@ -11,7 +10,8 @@ export interface Bindings {
   readonly IDP: string;
   readonly CLIENT_ID: string;
   readonly CLIENT_SECRET: string;
-  readonly SIGNING_KEY: PrivateJwk;
+  /** A private JWK, as JSON. */
+  readonly SIGNING_KEY: string;
   readonly DEVELOPMENT: boolean;
 }
 
