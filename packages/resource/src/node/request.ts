@@ -60,7 +60,7 @@ function targetOf(req: NodeIncoming): string {
   const target = "originalUrl" in req && typeof req.originalUrl === "string" ? req.originalUrl : (req.url ?? "/");
   if (target.startsWith("/")) return target;
   const absolute = URL.canParse(target) ? new URL(target) : undefined;
-  return absolute === undefined ? "/" : absolute.pathname + absolute.search;
+  return absolute?.pathname.startsWith("/") ? absolute.pathname + absolute.search : "/";
 }
 
 function bodyOf(req: NodeIncoming): WithoutBody {
