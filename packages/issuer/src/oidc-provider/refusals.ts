@@ -1,7 +1,7 @@
 /** Refusals in this library's words, told through oidc-provider: its events hear of them, and the wire has our whole answer. */
 import { errorAnswer, type OAuthErrorBody, type Refusal } from "@credence/protocol";
 import type { RefusalReason } from "@credence/protocol/reasons";
-import { errors, type KoaContextWithOIDC } from "oidc-provider";
+import type { errors, KoaContextWithOIDC } from "oidc-provider";
 
 /** Seconds to wait after a 503. */
 const RETRY_AFTER = 5;
@@ -17,16 +17,24 @@ interface Answer {
 const answers = new WeakMap<object, Answer>();
 
 /**
- * A refusal as an error of oidc-provider's, to be thrown from a grant; {@link writeRefusal} then completes the answer.
+ * A refusal as an error of oidc-provider's, to be thrown from a grant; {@link writeRefusal} then completes the answer. It has the
+ * members of its class, and not the class: there may be two copies of oidc-provider, and only the running one's would do.
  *
  * @param id - Under which the exact reason is on record.
  */
 export function refusalError(ctx: object, refusal: Refusal, id: string): errors.OIDCProviderError {
   const { status, body } = errorAnswer(refusal, id);
   answers.set(ctx, { status, body });
-  const error = new errors.OIDCProviderError(status, body.error, { detail: refusal.reason });
-  error.error_description = body.error_description;
-  return error;
+  return Object.assign(new Error(body.error), {
+    name: "OIDCProviderError",
+    error: body.error,
+    error_description: body.error_description,
+    error_detail: refusal.reason,
+    status,
+    statusCode: status,
+    expose: status < 500,
+    allow_redirect: false,
+  });
 }
 
 /** Writes the refusal of a request over what oidc-provider has answered; `false` where none of ours was thrown. */
