@@ -1,8 +1,6 @@
 /** A command that calls an API for whoever runs it: signed in once by their browser, then by what it keeps. */
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { AgentError, type AgentOptions, createAgent, type Session, type SignIn } from "@credence/client";
-import { nodeFetch, signInWithBrowser } from "@credence/client/node";
+import { AgentError, type AgentOptions, createAgent, type Session } from "@credence/client";
+import { fileTokenStore, nodeFetch, signInWithBrowser } from "@credence/client/node";
 
 /** What the command is given. */
 export interface CliOptions {
@@ -15,42 +13,35 @@ export interface CliOptions {
   readonly say: (line: string) => void;
 }
 
+/** What asks for another sign-in; everything else is final. */
+const ASK_AGAIN: ReadonlySet<string> = new Set(["sign_in_required", "insufficient_user_authentication"]);
+
 /**
  * Gets a URL on behalf of the person.
  *
  * @returns the answer's body. A sign-in is asked for when there is none, or when the kept one is over; and once more when
- * the organization wants a fresher or stronger one.
+ * the organization or the app wants a fresher or stronger one.
  * @throws AgentError when the organization says no, or something is out of order: its message is for people.
  */
 export async function get(url: string, options: CliOptions): Promise<string> {
   const development = options.agent.development ?? false;
   const agent = createAgent({ ...options.agent, fetch: nodeFetch({ allowLoopback: development }) });
-  const save = (signIn: SignIn) => write(options.keep, signIn);
-  const ask = async (again: { maxAge?: number | undefined; acrValues?: string | undefined } = {}): Promise<Session> => {
+  const store = fileTokenStore(options.keep);
+  const ask = (stepUp?: AgentError): Promise<Session> => {
     options.say("Sign in in your browser …");
-    const session = await signInWithBrowser(agent, { ...again, save, ...(options.open ? { open: options.open } : {}) });
-    await save(session.signIn());
-    return session;
+    return signInWithBrowser(agent, { store, stepUp, ...(options.open ? { open: options.open } : {}) });
   };
-  const kept = await read(options.keep);
-  const session = kept === undefined ? await ask() : agent.session(kept, { save });
+  const session = (await agent.restore({ store })) ?? (await ask());
   try {
-    return await (await session.fetch(url)).text();
+    return await read(session, url);
   } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const { code, maxAge, acrValues } = error;
-    if (code !== "sign_in_required" && code !== "insufficient_user_authentication") throw error;
-    return (await (await ask({ maxAge, acrValues })).fetch(url)).text();
+    if (!(error instanceof AgentError && ASK_AGAIN.has(error.code))) throw error;
+    return read(await ask(error), url);
   }
 }
 
-async function read(path: string): Promise<SignIn | undefined> {
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as SignIn);
-}
-
-async function write(path: string, signIn: SignIn): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(path, JSON.stringify(signIn), { mode: 0o600 });
-  await chmod(path, 0o600);
+async function read(session: Session, url: string): Promise<string> {
+  const response = await session.fetch(url);
+  if (!response.ok) throw new Error(`${url} answered with status ${response.status}.`);
+  return response.text();
 }

@@ -31,7 +31,7 @@ export interface LedgerOptions {
 }
 
 export interface Ledger {
-  /** URL of the MCP server. */
+  /** URL of the MCP server; `/entries` below it is plain JSON. */
   readonly resource: string;
   readonly fetch: (request: Request) => Promise<Response>;
 }
@@ -68,9 +68,13 @@ export async function createLedger(options: LedgerOptions): Promise<Ledger> {
     async fetch(request) {
       const own = await server.tryFetch(request);
       if (own) return own;
-      if (new URL(request.url).pathname !== new URL(resource).pathname) return new Response(null, { status: 404 });
+      const asked = new URL(request.url).pathname;
+      const { pathname } = new URL(resource);
+      if (asked !== pathname && asked !== `${pathname}/entries`) return new Response(null, { status: 404 });
       const auth = await authorize(request);
-      return auth instanceof Response ? auth : mcp.fetch(request, { authInfo: auth });
+      if (auth instanceof Response) return auth;
+      // The same entries for clients that speak no MCP.
+      return asked === pathname ? mcp.fetch(request, { authInfo: auth }) : Response.json({ entries });
     },
   };
 }
