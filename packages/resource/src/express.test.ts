@@ -68,6 +68,13 @@ describe("behind a body parser that came first", () => {
   });
 });
 
+test("claims that nobody checked are an error of the set-up that says what is missing", async () => {
+  await using home = await appHouse(makeApp());
+  await home.send("/forgotten");
+  const message = expect.stringContaining("put protect before this handler");
+  expect(faults.at(-1)).toMatchObject({ code: "configuration", message });
+});
+
 test("a resource that the server does not have shows at the start", async () => {
   await using home = await appHouse(makeApp());
   expect(() => protect(home.server, { resource: "https://x.example" })).toThrow("Name one of");
