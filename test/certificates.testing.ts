@@ -1,7 +1,7 @@
 /** A CA of the test's own, and certificates for servers and clients, by the `openssl` command. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
+import { type Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -51,11 +51,12 @@ export function testCa(name: string): TestCa {
 }
 
 /**
- * A fetch that trusts one CA, and shows a client certificate.
+ * A fetch that trusts one CA, and shows a client certificate: each request on a connection of its own.
  *
  * @param shown - None where it is left out.
+ * @param agent - Keeps TLS sessions, so that a later handshake resumes an earlier one; by default each is whole.
  */
-export function tlsFetch(ca: TestCertificate, shown?: TestCertificate): typeof fetch {
+export function tlsFetch(ca: TestCertificate, shown?: TestCertificate, agent: Agent | false = false): typeof fetch {
   return async (input, init) => {
     const asked = new Request(input, init);
     const body = Buffer.from(await asked.arrayBuffer());
@@ -64,8 +65,7 @@ export function tlsFetch(ca: TestCertificate, shown?: TestCertificate): typeof f
         method: asked.method,
         headers: { ...Object.fromEntries(asked.headers), "content-length": body.length },
         ca: ca.certificate,
-        // A connection of its own, so that each request has its own handshake.
-        agent: false,
+        agent,
         ...(shown === undefined ? {} : { cert: shown.certificate, key: shown.key }),
       });
       sent.on("error", reject);

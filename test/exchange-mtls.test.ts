@@ -1,6 +1,7 @@
 /** ID-JAGs that are bound to a client's certificate, over real TLS. */
 import { X509Certificate } from "node:crypto";
-import { setDefaultCACertificates } from "node:tls";
+import { Agent } from "node:https";
+import { setDefaultCACertificates, type TLSSocket } from "node:tls";
 import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
 import { certificateConfirmation } from "@credence/protocol/mtls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -91,6 +92,29 @@ describe("an exchange without a certificate that counts is not bound:", () => {
     await house.change({ ...acme(), connections: bound });
     await expectRefused(house, await showing(stranger), "invalid_dpop_proof", "binding-missing");
     expect((await showing(client)).claims?.cnf).toEqual(await thumbprint(client));
+  });
+});
+
+describe("a TLS session that is resumed", () => {
+  test.each<[string, () => TestCertificate | undefined, boolean]>([
+    ["is bound to its certificate", () => client, true],
+    ["counts no more than it did: one of somebody else's CA", () => stranger.issue("assistant"), false],
+    ["counts no more than it did: none at all", () => undefined, false],
+  ])("%s", async (_, showing, bound) => {
+    const shown = showing();
+    const agent = new Agent();
+    const resumed: boolean[] = [];
+    agent.on("keylog", (_line, socket: TLSSocket) => resumed.push(socket.isSessionReused()));
+    const via = tlsFetch(ca, shown, agent);
+    const answers = [
+      await exchange(house, { subjectToken: idToken, via }),
+      await exchange(house, { subjectToken: idToken, via }),
+    ];
+    expect(resumed.at(-1)).toBe(true);
+    for (const { claims } of answers) {
+      expect(claims).toBeDefined();
+      expect(claims?.cnf).toEqual(bound && shown ? await thumbprint(shown) : undefined);
+    }
   });
 });
 
