@@ -72,7 +72,7 @@ export function isStepUpAway({ failed, connection: { conditions } }: Assessment)
 }
 
 /** Whether scopes are asked for: by name, or, where nothing is named at all, by default. */
-export function wantsScopes({ scope, authorizationDetails }: Facts["asked"]): boolean {
+function wantsScopes({ scope, authorizationDetails }: Facts["asked"]): boolean {
   return (scope !== undefined && scope.length > 0) || authorizationDetails === undefined;
 }
 
