@@ -1,10 +1,12 @@
 /** An IdP that runs oidc-provider and has gained the token exchange, over real HTTP. */
 import { createHash, randomBytes } from "node:crypto";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { ok, refuse } from "@credence/protocol";
 import { createDpopProof, type DpopKey, dpopNonces, generateDpopKey } from "@credence/protocol/dpop";
 import { decodeIdJag, type IdJagClaims, verifyIdJag } from "@credence/protocol/id-jag";
 import { decodeJws, importSigner, jwksKeys, parseJwks, signJwt } from "@credence/protocol/jws";
-import type { Client, ClientMetadata, Configuration } from "oidc-provider";
+import { type Client, type ClientMetadata, type Configuration, Provider } from "oidc-provider";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openUserAgent, type UserAgent } from "../../../examples/demo/src/user-agent.ts";
 import {
@@ -60,6 +62,8 @@ function configuration({ dPoP = true } = {}): Configuration {
     features: {
       devInteractions: { enabled: false },
       dPoP: { enabled: dPoP },
+      // Its own checks, of types that it knows and of a resource beside them, are not the exchange's.
+      richAuthorizationRequests: { enabled: true, types: {} },
       mTLS: { enabled: true, certificateBoundAccessTokens: true, getCertificate: certificateOf },
     },
   };
@@ -724,6 +728,35 @@ describe("a proof of possession", () => {
     const answer = await exchange(own.idToken, { at: other, key: proving });
     expectRefused(answer, 400, "invalid_dpop_proof", "dpop-unavailable");
   });
+});
+
+test("below a path, proofs are for the URL that clients know", async () => {
+  let serve: RequestListener = (_req, res) => void res.writeHead(503).end();
+  const http = createServer((req, res) => serve(req, res));
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}/op`;
+  const provider = new Provider(issuer, configuration());
+  registerTokenExchange(provider, options());
+  const callback = provider.callback();
+  serve = (req, res) => {
+    const { url = "" } = req;
+    callback(Object.assign(req, { originalUrl: url, url: url.replace(/^\/op/, "") }), res);
+  };
+  const at: RunningProvider = {
+    issuer,
+    provider,
+    http,
+    async [Symbol.asyncDispose]() {
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+  await using _ = at;
+  const proven = await exchange("no.jwt", { at, key: await generateDpopKey() });
+  expectRefused(proven, 400, "invalid_grant", "subject-token-malformed");
+  const url = issuer.replace("/op", "/token");
+  const dpop = await createDpopProof(await generateDpopKey(), { method: "POST", url, now: Date.now() / 1_000 });
+  expectRefused(await exchange("no.jwt", { at, headers: { dpop } }), 400, "invalid_dpop_proof", "dpop-url");
 });
 
 test.each(["openid-configuration", "oauth-authorization-server"])(
