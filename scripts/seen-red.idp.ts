@@ -159,7 +159,7 @@ export const IDP_ROWS: readonly Row[] = [
       {
         file: `${SERVER}/idp/issuer.ts`,
         find: "if (type === TOKEN_TYPES.idToken) return",
-        replace: "if (type !== TOKEN_TYPES.saml2) return",
+        replace: "if (String(type) !== TOKEN_TYPES.saml2) return",
       },
     ],
     tests: [

@@ -248,7 +248,7 @@ export const POSSESSION_ROWS: readonly Row[] = [
       {
         file: `${ISSUER}/exchange.ts`,
         find: "return binding?.jkt !== undefined || permit.bindCertificate === true ? binding : undefined;",
-        replace: "return permit.bindCertificate === true ? binding : undefined;",
+        replace: "return permit.bindCertificate === true && binding?.jkt === undefined ? binding : undefined;",
       },
     ],
     tests: [
