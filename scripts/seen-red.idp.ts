@@ -397,8 +397,8 @@ export const IDP_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${SERVER}/sign-in/overrides.ts`,
-        find: ')) === "first",',
-        replace: ")) !== undefined,",
+        find: 'clientAssertionMark(iss, jti, exp))) === "first"',
+        replace: "clientAssertionMark(iss, jti, exp))) !== undefined",
       },
     ],
     tests: [{ file: TOKENS, names: ["a client proves itself > with a key, for this issuer, once"] }],
