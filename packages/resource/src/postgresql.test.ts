@@ -63,9 +63,12 @@ describe.skipIf(missing !== undefined)(`a PostgreSQL database${missing ? ` (skip
 
   test("in which ten stores make the same tables at once has them once", async () => {
     const own = freshPrefix();
-    await Promise.all(Array.from({ length: 10 }, () => postgresqlStore(pool, { prefix: own }).prepare()));
-    expect(await postgresqlStore(pool, { prefix: own }).consume("a", 9e9)).toBe("first");
-    await drop(pool, own);
+    try {
+      await Promise.all(Array.from({ length: 10 }, () => postgresqlStore(pool, { prefix: own }).prepare()));
+      expect(await postgresqlStore(pool, { prefix: own }).consume("a", 9e9)).toBe("first");
+    } finally {
+      await drop(pool, own);
+    }
   });
 
   test("keeps the tables in the schema that is named, and there only", async () => {
