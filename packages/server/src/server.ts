@@ -2,7 +2,7 @@ import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { importSigner } from "@credence/protocol/jws";
 import { nodeFetch } from "@credence/protocol/node";
-import { adminApp } from "./admin/app.ts";
+import { type AdminPorts, adminApp } from "./admin/app.ts";
 import { listenOnSocket, socketPath } from "./admin/socket.ts";
 import { type Audit, openAudit } from "./audit/audit.ts";
 import { lookForAssertionKey } from "./directory/assertion-key.ts";
@@ -116,7 +116,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const listener = await listen({ host: options.host, port: options.port, handler, ...tls });
     closers.push(() => listener.close());
     const onAdminFault = (error: unknown): void => log.error(describeError(error), "the admin API failed");
-    const admin = await listenOnSocket(adminApp({ ...ports, onFault: onAdminFault }), socketPath(options.dataDir));
+    const adminPorts: AdminPorts = { ...ports, store, record: (event) => audit.record(event), onFault: onAdminFault };
+    const admin = await listenOnSocket(adminApp(adminPorts), socketPath(options.dataDir));
     closers.push(() => admin.close());
     return { url: listener.url, port: listener.port, store, audit, organization, close };
   } catch (error) {

@@ -3,26 +3,25 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { OrganizationChanged } from "../organization/apply.ts";
 import { ACME, acme, BROKEN, NOW } from "../organization/organization.testing.ts";
 import { storePath } from "../store/files.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { adminApp } from "./app.ts";
+import { type AdminEvent, adminApp } from "./app.ts";
 import { type AdminQuestion, askAdmin } from "./client.ts";
 import { listenOnSocket, type SocketListener, socketPath } from "./socket.ts";
 
 let directory: string;
 let store: Store;
 let listener: SocketListener;
-let recorded: OrganizationChanged[];
+let recorded: AdminEvent[];
 let recordFails: boolean;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "admin-"));
   store = await openStore(storePath(directory));
   [recorded, recordFails] = [[], false];
-  const record = async (event: OrganizationChanged) => {
+  const record = async (event: AdminEvent) => {
     if (recordFails) throw new Error("no space left on device");
     recorded.push(event);
   };
@@ -57,7 +56,9 @@ describe("applying an organization file", () => {
     });
     expect((await store.organization()).document).toEqual(acme());
     expect(recorded).toMatchObject([{ code: "organization.changed", revision: 1 }]);
-    expect(recorded[0]?.changes).toContainEqual({ action: "add", kind: "connection", id: "assistant-ledger" });
+    expect(recorded[0]).toMatchObject({
+      changes: expect.arrayContaining([{ action: "add", kind: "connection", id: "assistant-ledger" }]),
+    });
   });
 
   it("a second time changes nothing and records nothing", async () => {
@@ -178,6 +179,30 @@ describe("switching off", () => {
     await put(ACME, 0);
     expect(await patch("/v1/people/alice", body)).toMatchObject({ status: 400 });
     expect((await store.person("alice"))?.enabled).toBe(true);
+  });
+});
+
+describe("resetting what somebody has beside a password", () => {
+  const factor = { kind: "totp", key: "k", person: "alice", payload: "sealed", counter: 0, createdAt: NOW };
+
+  it("removes all of it, of that person alone", async () => {
+    await put(ACME, 0);
+    await store.addFactor(factor);
+    await store.addFactor({ ...factor, key: "other", person: "bob" });
+    const answer = await ask({ method: "DELETE", path: "/v1/people/alice/factors" });
+    expect(answer).toMatchObject({ status: 200, body: { removed: 1 } });
+    expect(await store.factorsOf("alice")).toEqual([]);
+    expect(await store.factorsOf("bob")).toHaveLength(1);
+    expect(recorded.at(-1)).toEqual({ code: "factors.reset", person: { id: "alice" } });
+  });
+
+  it("does not happen when it can not be put on record, nor to nobody", async () => {
+    await put(ACME, 0);
+    await store.addFactor(factor);
+    recordFails = true;
+    expect((await ask({ method: "DELETE", path: "/v1/people/alice/factors" })).status).toBe(500);
+    expect(await store.factorsOf("alice")).toHaveLength(1);
+    expect((await ask({ method: "DELETE", path: "/v1/people/nobody/factors" })).status).toBe(404);
   });
 });
 

@@ -7,6 +7,7 @@ import {
   applyOrganization,
   type ChangeOutcome,
   editOrganization,
+  type OrganizationChanged,
   type OrganizationPorts,
   planOrganization,
 } from "../organization/apply.ts";
@@ -14,10 +15,19 @@ import { exportOrganization, organizationDocument } from "../organization/export
 import { summary } from "../organization/render.ts";
 import type { Section } from "../organization/schema.ts";
 import { FILE_LIMIT } from "../organization/yaml.ts";
+import type { Store } from "../store/store.ts";
 import { problem } from "./problem.ts";
+
+/** What the admin API puts on record. */
+export type AdminEvent =
+  | OrganizationChanged
+  | { readonly code: "factors.reset"; readonly person: { readonly id: string } };
 
 /** What the admin API needs. */
 export interface AdminPorts extends OrganizationPorts {
+  readonly store: OrganizationPorts["store"] & Pick<Store, "person" | "removeFactors">;
+  /** Resolves when durable. */
+  readonly record: (event: AdminEvent) => Promise<void>;
   /** Told of what should not have happened; the answer says only that it did. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -44,6 +54,7 @@ export function adminApp(ports: AdminPorts): Hono {
   for (const section of ["people", "agents", "apps", "connections"] as const) {
     app.patch(`/v1/${section}/:id`, limit(EDIT_LIMIT), (c) => edit(c, section, c.req.param("id"), ports));
   }
+  app.delete("/v1/people/:id/factors", (c) => resetFactors(c, c.req.param("id"), ports));
   app.notFound(() => problem(404, "not-found", "There is nothing here.", "See the documentation of the admin API."));
   app.onError((error) => fault(error, ports));
   return app;
@@ -107,6 +118,18 @@ async function edit(c: Context, section: Section, id: string, ports: AdminPorts)
     return problem(404, "not-found", `There is no such id in ${section}.`, "credence export shows what there is.");
   }
   return changed(c, outcome);
+}
+
+/**
+ * Takes everything beside the password from somebody who has lost it. On record first: what can not be recorded does not
+ * happen.
+ */
+async function resetFactors(c: Context, id: string, { store, record }: AdminPorts): Promise<Response> {
+  if ((await store.person(id)) === undefined) {
+    return problem(404, "not-found", "There is no such id in people.", "credence export shows what there is.");
+  }
+  await record({ code: "factors.reset", person: { id } });
+  return c.json({ removed: await store.removeFactors(id) });
 }
 
 function withEnabled(document: Organization, section: Section, id: string, enabled: boolean): Organization | undefined {

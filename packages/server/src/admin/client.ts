@@ -11,7 +11,7 @@ export interface AdminAnswer {
 
 /** A question to the admin API. */
 export interface AdminQuestion {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;

@@ -136,27 +136,54 @@ function schemaCommand(world: World): Command {
     });
 }
 
-/** `connection on|off ID`, and the same for people, agents and apps. */
+/** `connection on|off ID`, and the same for people, agents and apps; for people also what they have lost. */
 export function switchCommands(world: World): Command[] {
   const kinds = { connection: "connections", person: "people", agent: "agents", app: "apps" } as const;
-  return Object.entries(kinds).map(([kind, section]) =>
-    new Command(kind)
-      .description(`switch one ${kind} on or off, at once`)
-      .argument("<on|off>", "what it shall be", onOrOff)
-      .argument("<id>", `id of the ${kind}`)
+  return Object.entries(kinds).map(([kind, section]) => {
+    const command = switchCommand(world, kind, section);
+    return section === "people" ? command.addCommand(resetFactorsCommand(world)) : command;
+  });
+}
+
+function switchCommand(world: World, kind: string, section: keyof typeof EXAMPLES): Command {
+  return new Command(kind)
+    .description(`switch one ${kind} on or off, at once`)
+    .argument("<on|off>", "what it shall be", onOrOff)
+    .argument("<id>", `id of the ${kind}`)
+    .addOption(dataOption(world))
+    .option("--json", "one JSON document on stdout; everything for people on stderr")
+    .addHelpText("after", `\nExample:\n  credence ${kind} off ${EXAMPLES[section]} --data ./data`)
+    .action(async (enabled: boolean, id: string, options: Options) => {
+      const path = `/v1/${section}/${encodeURIComponent(id)}`;
+      const answer = await ask(world, options, { method: "PATCH", path, body: JSON.stringify({ enabled }) });
+      const changed = answer && understood(world, planAnswer, answer, id, options);
+      if (!changed) return;
+      if (options.json) writeJson(world, { ok: true, ...changed });
+      const now = enabled ? "on" : "off";
+      const said = changed.changes.length > 0 ? `is ${now}` : `was ${now} already`;
+      peopleOf(world, options.json).write(`${kind} ${id} ${said}.\n`);
+    });
+}
+
+function resetFactorsCommand(world: World): Command {
+  return (
+    new Command("reset-factors")
+      .description("remove somebody's passkeys, authenticator app and recovery codes; the password stays")
+      .argument("<id>", "id of the person")
       .addOption(dataOption(world))
       .option("--json", "one JSON document on stdout; everything for people on stderr")
-      .addHelpText("after", `\nExample:\n  credence ${kind} off ${EXAMPLES[section]} --data ./data`)
-      .action(async (enabled: boolean, id: string, options: Options) => {
-        const path = `/v1/${section}/${encodeURIComponent(id)}`;
-        const answer = await ask(world, options, { method: "PATCH", path, body: JSON.stringify({ enabled }) });
-        const changed = answer && understood(world, planAnswer, answer, id, options);
-        if (!changed) return;
-        if (options.json) writeJson(world, { ok: true, ...changed });
-        const now = enabled ? "on" : "off";
-        const said = changed.changes.length > 0 ? `is ${now}` : `was ${now} already`;
-        peopleOf(world, options.json).write(`${kind} ${id} ${said}.\n`);
-      }),
+      .addHelpText("after", "\nExample:\n  credence person reset-factors alice --data ./data")
+      // Options before the argument are the parent's, which has the same.
+      .action(async (id: string, _own: Options, command: Command) => {
+        const options: Options = command.optsWithGlobals();
+        const path = `/v1/people/${encodeURIComponent(id)}/factors`;
+        const answer = await ask(world, options, { method: "DELETE", path });
+        const reset = answer && understood(world, z.object({ removed: z.number() }), answer, id, options);
+        if (!reset) return;
+        if (options.json) writeJson(world, { ok: true, ...reset });
+        const said = reset.removed > 0 ? "signs in with the password alone now" : "had nothing beside the password";
+        peopleOf(world, options.json).write(`person ${id} ${said}.\n`);
+      })
   );
 }
 

@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { adminApp } from "../admin/app.ts";
+import { type AdminEvent, adminApp } from "../admin/app.ts";
 import { listenOnSocket, type SocketListener, socketPath } from "../admin/socket.ts";
 import type { Config } from "../config/config.ts";
-import type { OrganizationChanged } from "../organization/apply.ts";
 import { ACME, acme, BROKEN, broken, NOW } from "../organization/organization.testing.ts";
 import { verifyPassword } from "../sign-in/password.ts";
 import { storePath } from "../store/files.ts";
@@ -19,13 +18,13 @@ let directory: string;
 let data: string;
 let store: Store;
 let listener: SocketListener;
-const recorded: OrganizationChanged[] = [];
+const recorded: AdminEvent[] = [];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "cli-"));
   data = join(directory, "data");
   store = await openStore(storePath(data));
-  const record = async (event: OrganizationChanged) => void recorded.push(event);
+  const record = async (event: AdminEvent) => void recorded.push(event);
   listener = await listenOnSocket(
     adminApp({ store, record, now: () => NOW, issuerIsLoopback: true }),
     socketPath(data),
@@ -226,6 +225,25 @@ describe("credence connection, person, agent, app", () => {
     const { stdout } = await credence([kind, "on", id, "--data", data, "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({ ok: true, changes: [{ action: "change", id }] });
     expect(await find()).toBe(true);
+  });
+
+  it("person reset-factors leaves somebody the password alone, and that is on record", async () => {
+    const factor = { key: "k", person: "alice", payload: "sealed", counter: 0, createdAt: NOW };
+    await store.addFactor({ ...factor, kind: "passkey" });
+    await store.addFactor({ ...factor, kind: "totp" });
+    expect(await credence(["person", "reset-factors", "alice", "--data", data])).toMatchObject({
+      code: 0,
+      stdout: "person alice signs in with the password alone now.\n",
+    });
+    expect(await store.factorsOf("alice")).toEqual([]);
+    expect(recorded).toEqual([{ code: "factors.reset", person: { id: "alice" } }]);
+    const { stdout } = await credence(["person", "reset-factors", "alice", "--data", data, "--json"]);
+    expect(JSON.parse(stdout)).toEqual({ ok: true, removed: 0 });
+    expect(await credence(["person", "reset-factors", "nobody", "--data", data])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/no such id in people/),
+    });
+    expect((await credence(["person", "reset-factors", "--help"])).stdout).toContain("Example");
   });
 
   it("says what is not there", async () => {

@@ -138,6 +138,23 @@ describe("the first step", () => {
     expect(page.html).not.toContain('type="password"');
   });
 
+  it.each([
+    [CALLBACK, true],
+    ["http://localhost:4999/callback", true],
+    ["com.acme.desktop:/callback", true],
+    ["https://agent.example/callback", false],
+  ])("says where a redirect stays on this computer, and what that means: %s", async (redirectUri, care) => {
+    const id = `care-${redirectUri.length}`;
+    const redirectUris = [redirectUri];
+    await house.change((document) => ({ ...document, agents: [...document.agents, agent(id, { redirectUris })] }));
+    const browser = createUserAgent();
+    const first = await browser.go((await ask(house, { id, redirectUri })).url.href);
+    const second = await browser.submit(first, { email: ALICE });
+    for (const { html } of [first, second]) {
+      expect(html.includes("Any program on this computer could be waiting there")).toBe(care);
+    }
+  });
+
   it("shows what others wrote as text, and no more than an email can have", async () => {
     const nasty = `"><script>alert(1)</script>`;
     await house.change((document) => ({ ...document, agents: [...document.agents, agent("nasty", { name: nasty })] }));
