@@ -121,7 +121,7 @@ export function signsPeopleIn(key: ProviderKey): Configuration {
 }
 
 /** A page with a form, and what its sending does. */
-function addSignInPage(provider: Provider): void {
+export function addSignInPage(provider: Provider): void {
   provider.use(async (ctx, next) => {
     // OpenID Connect Core §11: offline access wants consent, which an organization gives once, for all.
     const offline = ctx.path === "/auth" && String(ctx.query.scope).includes("offline_access");
