@@ -5,8 +5,9 @@ import { dirname, join } from "node:path";
 import { type Agent, createAgent, type Session } from "@credence/client";
 import { addClientAuth, type ClientIdentity } from "@credence/protocol/client-auth";
 import { generateDpopKey } from "@credence/protocol/dpop";
-import { generateSigningKey, importSigner, type PublicJwk, type Signer } from "@credence/protocol/jws";
+import { generateSigningKey, importSigner, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
 import { buildClientMetadata } from "@credence/protocol/metadata";
+import { JWT_TOKEN_TYPE } from "@credence/protocol/token-exchange";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { openUserAgent } from "../examples/demo/src/user-agent.ts";
@@ -432,6 +433,38 @@ describe("a document that changes", () => {
     } finally {
       await again.close();
     }
+  });
+});
+
+describe("an actor whose id is the URL of its document", () => {
+  test.each<[string, () => void, number, string, string | undefined]>([
+    ["acts by the key in it", () => serve(good()), 200, "act", undefined],
+    [
+      "does not, where it is not good",
+      () => serve(good({ client_secret: "hush" })),
+      400,
+      "invalid_request",
+      "actor-token-invalid",
+    ],
+    [
+      "does not for the moment, where it can not be had",
+      () => served.set(pathOf(id), (_req, res) => res.writeHead(502).end()),
+      503,
+      "temporarily_unavailable",
+      "client-metadata-unavailable",
+    ],
+  ])("%s", async (_, publish, status, error, reason) => {
+    publish();
+    const base = listed(id);
+    await house.change({ ...base, connections: acme().connections.map((one) => ({ ...one, actors: [id] })) });
+    const subjectToken = (await house.signIn(house.agent("assistant"))).signIn().idToken;
+    const now = Math.floor(Date.now() / 1_000);
+    const claims = { iss: id, sub: id, aud: house.issuer, jti: crypto.randomUUID(), iat: now, exp: now + 60 };
+    const token = await signJwt("JWT", claims, keys.signer);
+    const answer = await exchange(house, { subjectToken, actor: { token, type: JWT_TOKEN_TYPE } });
+    expect(answer.status).toBe(status);
+    if (reason === undefined) expect(answer.claims?.act).toEqual({ sub: id });
+    else await expectRefused(house, answer, error, reason);
   });
 });
 

@@ -3,6 +3,7 @@ import { ok, type Result, refuse } from "@credence/protocol";
 import { CLIENT_ASSERTION_LIMITS } from "@credence/protocol/client-auth";
 import { checkSignature, decodeJws, JWS_ALGORITHMS, singleAudience } from "@credence/protocol/jws";
 import { JWT_TOKEN_TYPE } from "@credence/protocol/token-exchange";
+import { documentRefusal } from "../directory/client-documents.ts";
 import type { Store } from "../store/store.ts";
 import type { AuthenticatedAgent, KeysOfAgent } from "./client.ts";
 
@@ -13,6 +14,8 @@ export interface ActorPorts {
   readonly keysOf: KeysOfAgent;
 }
 
+type ActorRequest = Pick<SubjectRequest<AuthenticatedAgent>, "token" | "type" | "now">;
+
 /**
  * Verifies an actor token: a JWT that another agent of the directory has signed with its own registered key, for us, a
  * moment ago, and for one use.
@@ -20,8 +23,20 @@ export interface ActorPorts {
  * @returns the agent that acts; refused: `actor-token-…`. Rejects when the store does.
  * @see RFC 8693 §2.1, §4.1
  */
-export async function verifyActor(
-  { token, type, now }: Pick<SubjectRequest<AuthenticatedAgent>, "token" | "type" | "now">,
+export async function verifyActor(request: ActorRequest, ports: ActorPorts): Promise<Result<Actor>> {
+  try {
+    return await verify(request, ports);
+  } catch (error) {
+    const refusal = documentRefusal(error);
+    if (refusal === undefined) throw error;
+    // The actor's own document is at fault: not our store, and not the client that brought the token.
+    const invalid = refusal.reason === "client-metadata-invalid";
+    return invalid ? refuse("actor-token-invalid", refusal.detail) : { ok: false, refusal };
+  }
+}
+
+async function verify(
+  { token, type, now }: ActorRequest,
   { issuer, store, keysOf }: ActorPorts,
 ): Promise<Result<Actor>> {
   if (type !== JWT_TOKEN_TYPE) return refuse("actor-token-unsupported", "type");
