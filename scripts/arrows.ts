@@ -36,7 +36,7 @@ const ONLY_DEPENDENCIES: Readonly<Record<string, readonly string[]>> = {
 
 /** Libraries also for runtimes without Node's modules: those stand behind a subpath of their own. */
 const PORTABLE = new Set(["protocol", "issuer", "resource", "client"]);
-const NODE_ONLY_FILE = /(^|\/)(node|[\w-]+\.node)\.ts$|(^|\/)node\//;
+const NODE_ONLY_FILE = /(^|\/)(node|sqlite|[\w-]+\.node)\.ts$|(^|\/)node\//;
 
 /** The server's rooms, by height: a room imports what stands lower. `config` is read by main.ts alone and handed down. */
 const ROOMS: Readonly<Record<string, number>> = {
@@ -127,7 +127,7 @@ function objectionToNode(file: string, found: Import): string | undefined {
   if (name === "server")
     return roomOf(path).name === "policy" ? "policy/ is pure: it imports nothing of Node." : undefined;
   if (!PORTABLE.has(name) || NODE_ONLY_FILE.test(path) || found.typeOnly) return undefined;
-  return "A library runs without Node too: what needs Node's modules stands in node.ts or node/, behind its own subpath.";
+  return "A library runs without Node too: what needs Node's modules stands in node.ts, sqlite.ts or node/, behind its own subpath.";
 }
 
 function objectionToOurs(file: string, specifier: string): string | undefined {

@@ -92,7 +92,9 @@ describe.each(LIBRARIES)("the packed package %s", (library) => {
   it("is imported by a plain Node, by every name that it exports", async () => {
     writeFileSync(
       join(project, `${library}.mjs`),
-      `const names = ${JSON.stringify(specifiers(library))};
+      // node:sqlite came with Node 22.5: the store that is made of it says so.
+      `import { isBuiltin } from "node:module";
+       const names = ${JSON.stringify(specifiers(library))}.filter((name) => !name.endsWith("/sqlite") || isBuiltin("node:sqlite"));
        for (const name of names) if (Object.keys(await import(name)).length === 0) throw new Error(name + " exports nothing");`,
     );
     expect(await command(ownNode(), [`${library}.mjs`], project)).toEqual({ ok: true, output: "" });

@@ -1,8 +1,13 @@
+import { createRequire } from "node:module";
 import { CredenceError } from "@credence/protocol";
 import express, { type ErrorRequestHandler, type RequestHandler } from "express";
 import { describe, expect, test } from "vitest";
 import { appHouse, describeAdapter, type MakeApp } from "./adapters.testing.ts";
 import { accessOf, authorizationServer, protect } from "./express.ts";
+
+const require = createRequire(import.meta.url);
+/** The same by another name: as far as it is used here, its interface is that of the version after it. */
+const express4: typeof express = require("express4");
 
 const READ = { scopes: ["ledger.read"] };
 const WRITE = { scopes: ["ledger.read", "ledger.write"] };
@@ -14,12 +19,12 @@ const answerFault: ErrorRequestHandler = (error, _req, res, _next) => {
   res.status(500).json({ error: "server_error" });
 };
 
-function makeApp(before: RequestHandler = (_req, _res, next) => next()): MakeApp {
+function makeApp(before: RequestHandler = (_req, _res, next) => next(), framework = express): MakeApp {
   return (server, options) => {
-    const app = express();
-    app.use(before, authorizationServer(server, options), express.json());
+    const app = framework();
+    app.use(before, authorizationServer(server, options), framework.json());
     app.post("/echo", (req, res) => void res.json({ echo: req.body }));
-    const api = express.Router();
+    const api = framework.Router();
     api.get("/entries", protect(server, { ...READ, ...options }), (req, res) => {
       res.json({ account: accessOf(req).sub });
     });
@@ -35,6 +40,7 @@ function makeApp(before: RequestHandler = (_req, _res, next) => next()): MakeApp
 }
 
 describeAdapter("Express", makeApp());
+describeAdapter("Express 4", makeApp(undefined, express4));
 
 describe("behind a body parser that came first", () => {
   test("a token request is an error of the set-up that says how to mend it", async () => {
