@@ -84,6 +84,44 @@ export const GRANT_ROWS: readonly Row[] = [
     ],
   },
   {
+    bug: "Client gives back another client's refresh token, and ends its grant",
+    check: "the token was issued to the client that gives it back",
+    changes: [
+      {
+        file: `${SERVER}/sign-in/configuration.ts`,
+        find: "if (token.clientId !== client.clientId) throw",
+        replace: 'if (token.clientId === "") throw',
+      },
+    ],
+    tests: [
+      {
+        file: REFRESH_TEST,
+        names: [
+          "a refresh token that its client gives back (RFC 7009) > is left as it is where another client tries, who is told; or one that does not prove itself",
+        ],
+      },
+    ],
+  },
+  {
+    bug: "`sub` of an ID-JAG is not the one that the app sees in single sign-on",
+    check: "one function names a person, for the app's ID token and for its ID-JAGs",
+    changes: [
+      {
+        file: `${SERVER}/sign-in/configuration.ts`,
+        find: "const name = person && app && subjectFor(person, app, naming);",
+        replace: "const name = person && app && naming && person.id;",
+      },
+    ],
+    tests: [
+      {
+        file: "test/naming.test.ts",
+        names: ["an id that only this app sees", "the app's own id", "her address"].map(
+          (kind) => `the name of a person > is ${kind}, in the app's ID token and in the ID-JAG alike`,
+        ),
+      },
+    ],
+  },
+  {
     bug: "Actor that no connection allows",
     check: "a connection names its actors, and none is allowed by default",
     changes: [
@@ -299,7 +337,7 @@ export const GRANT_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${RESOURCE}/protect/check.ts`,
-        find: 'return (await ports.isAlive(grantOf(checked.value))) ? checked : refuse("access-token-revoked");',
+        find: 'return (await ports.isAlive(livenessOf(checked.value))) ? checked : refuse("access-token-revoked");',
         replace: "return checked;",
       },
     ],

@@ -410,6 +410,44 @@ export const POSSESSION_ROWS: readonly Row[] = [
     ],
   },
   {
+    bug: "Certificate of the proxy in front taken for its client's",
+    check: "over a trusted proxy's connection only what it hands on counts",
+    changes: [
+      {
+        file: `${SERVER}/http/certificate.ts`,
+        find: "if (isProxy(req)) return parse",
+        replace: "if (isProxy(req) && req.headersDistinct[HEADER]) return parse",
+      },
+    ],
+    tests: [
+      {
+        file: MTLS_TEST,
+        names: [
+          "a proxy that ends TLS, and comes to the server with a certificate of its own > is not the client: what it hands on counts, and its own certificate does not",
+        ],
+      },
+    ],
+  },
+  {
+    bug: "DPoP proof of a refresh used again at the exchange of the same endpoint",
+    check: "one mark for all grants of the token endpoint",
+    changes: [
+      {
+        file: `${SERVER}/sign-in/overrides.ts`,
+        find: 'return (await markProofUsed(...proof.value.mark)) === "first";',
+        replace: "return true;",
+      },
+    ],
+    tests: [
+      {
+        file: EXCHANGE_TEST,
+        names: [
+          "a DPoP proof at the token endpoint > counts once for all grants: used at a refresh, it is used up for the exchange, and the other way round",
+        ],
+      },
+    ],
+  },
+  {
     bug: "Bound access token used as a bearer token",
     check: "a token that is bound to a key comes by the DPoP scheme",
     changes: [
