@@ -21,7 +21,7 @@ export interface TestCodeFlow {
 /** Gives an app a code flow, in place of ID-JAGs. */
 export function giveCodeFlow(app: TestApp): TestCodeFlow {
   const { handler, origin } = app.as;
-  const challenges = new Map<string, string>();
+  const codes = new Map<string, { readonly challenge: string; readonly scope: string }>();
   let serial = 0;
   app.asMetadata = {
     grant_types_supported: ["authorization_code", "refresh_token"],
@@ -43,7 +43,8 @@ export function giveCodeFlow(app: TestApp): TestCodeFlow {
   function authorize({ searchParams }: URL): Response {
     flow.authorized.push(searchParams);
     const code = `app-code-${++serial}`;
-    challenges.set(code, searchParams.get("code_challenge") ?? "");
+    const scope = searchParams.get("scope") ?? "ledger.read";
+    codes.set(code, { challenge: searchParams.get("code_challenge") ?? "", scope });
     const back = new URL(searchParams.get("redirect_uri") ?? "");
     const said = { code, state: searchParams.get("state") ?? "", iss: origin, ...flow.back };
     for (const [name, value] of Object.entries(said)) if (value !== undefined) back.searchParams.append(name, value);
@@ -64,14 +65,15 @@ export function giveCodeFlow(app: TestApp): TestCodeFlow {
     const names = ["grant_type", "code", "resource", "client_id", "refresh_token"];
     const seen = new URLSearchParams(names.map((name) => [name, get(name) ?? ""]));
     flow.tokens.push({ form: seen, authorization: request.headers.get("authorization") });
+    const granted = codes.get(get("code") ?? "");
     if (get("grant_type") === "authorization_code") {
       const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(get("code_verifier")));
-      const challenge = challenges.get(get("code") ?? "");
-      if (challenge !== Buffer.from(digest).toString("base64url")) return json({ error: "invalid_grant" }, 400);
+      if (granted?.challenge !== Buffer.from(digest).toString("base64url"))
+        return json({ error: "invalid_grant" }, 400);
     } else if (!flow.refreshTokens.delete(get("refresh_token") ?? "")) return json({ error: "invalid_grant" }, 400);
     const [accessToken, refreshToken] = [`flow-access-${++serial}`, `flow-refresh-${serial}`];
     flow.refreshTokens.add(refreshToken);
-    const scope = flow.authorized.at(-1)?.get("scope") ?? "ledger.read";
+    const scope = granted?.scope ?? "ledger.read";
     app.issued.set(accessToken, { scope, resource: app.resource, expiresAt: Number.POSITIVE_INFINITY });
     const answer = { access_token: accessToken, token_type: "Bearer", expires_in: 300, refresh_token: refreshToken };
     return json({ ...answer, scope, ...flow.answer });
