@@ -89,6 +89,13 @@ describe("a refresh token", () => {
     expect((await by(token)).body).toMatchObject({ error: "invalid_client" });
   });
 
+  test("of an agent that may sign nobody in any more neither refreshes nor exchanges", async () => {
+    const token = refreshToken();
+    await house.change({ ...acme(), agents: acme().agents.map((one) => ({ ...one, redirectUris: [] })) });
+    expect((await refresh(token)).status).toBe(400);
+    await expectRefused(house, await by(token), "invalid_grant", "sign-in-over");
+  });
+
   test("of an app that signs people in is nobody's but the app's", async () => {
     const sso = {
       clientId: "ledger-sso",

@@ -30,7 +30,9 @@ export async function refreshTokenAlive(provider: Provider, token: string): Prom
   const { accountId, clientId, grantId } = found;
   const grant = await provider.Grant.find(grantId);
   if (grant === undefined || grant.accountId !== accountId || grant.clientId !== clientId) return undefined;
-  if (grant.isExpired || (await provider.Client.find(clientId)) === undefined) return undefined;
+  const client = grant.isExpired ? undefined : await provider.Client.find(clientId);
+  // An agent that no longer signs anybody in has no refresh tokens either.
+  if (!client?.grantTypeAllowed("refresh_token")) return undefined;
   const { jkt, "x5t#S256": certificate, authTime, acr, amr } = found;
   return {
     personId: accountId,
