@@ -221,6 +221,7 @@ describe("a document is not used", () => {
       () => serve(good({ grant_types: ["refresh_token"] })),
       invalid,
     ],
+    ["when it would have people sent to a script", () => serve(good({ redirect_uris: ["javascript:x"] })), invalid],
     [
       "when it redirects to a good one",
       () => {
@@ -434,6 +435,32 @@ describe("a document that changes", () => {
       await again.close();
     }
   });
+});
+
+test.each([
+  ["is not there any more", 404],
+  ["can not be had", 503],
+])("a person signs out of an agent whose document %s", async (_, status) => {
+  serve(good());
+  const browser = openUserAgent(ALICE);
+  const session = await house.signIn(agentOf(), ALICE, browser);
+  const { idToken: subjectToken } = session.signIn();
+  const client = identity();
+  expect((await exchange(house, { subjectToken, client })).status).toBe(200);
+  const { url = "" } = await session.signOut();
+  const { fetch } = globalThis;
+  vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => {
+    // She has seen the question, and while she reads it the agent's makers go out of business.
+    if (init?.method === "POST" && String(input).includes("/confirm")) {
+      later = DOCUMENT_LIMITS.stale;
+      served.set(pathOf(id), (_req, res) => res.writeHead(status).end());
+    }
+    return fetch(input, init);
+  });
+  await browser.browse(url);
+  expect(later).toBe(DOCUMENT_LIMITS.stale);
+  later = 0;
+  await expectRefused(house, await exchange(house, { subjectToken, client }), "invalid_grant", "sign-in-over");
 });
 
 describe("an actor whose id is the URL of its document", () => {

@@ -71,6 +71,16 @@ describe("a document", () => {
     });
   });
 
+  test.each([
+    "https://scout.example/callback?a=b",
+    "http://127.0.0.1/callback",
+    "http://[::1]:4000/callback",
+    "http://localhost:3000/callback",
+    "com.scout.app:/callback",
+  ])("may redirect to %s", (uri) => {
+    expect(parseClientMetadata({ ...GOOD, redirect_uris: [uri] }, ID).redirect_uris).toEqual([uri]);
+  });
+
   test("that we build is one that we read, with public halves of keys alone", () => {
     const built = buildClientMetadata({
       clientId: ID,
@@ -129,6 +139,26 @@ describe("a document", () => {
     ["with keys at no URL", { ...GOOD, jwks: undefined, jwks_uri: "jwks.json" }, "jwks-uri"],
     ["with redirects that are text", { ...GOOD, redirect_uris: "https://scout.example" }, "redirect-uris"],
     ["with redirects that are numbers", { ...GOOD, redirect_uris: [1] }, "redirect-uris"],
+    ...[
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "file:///etc/passwd",
+      "scout:callback",
+      "http://scout.example/callback",
+      "https://scout.example/callback#x",
+      "https://alice:secret@scout.example/callback",
+      "/callback",
+      "",
+    ].map((uri): [string, unknown, string] => [
+      `that redirects to ${uri || "nothing"}`,
+      { ...GOOD, redirect_uris: [...GOOD.redirect_uris, uri] },
+      "redirect-uris",
+    ]),
+    [
+      "that sends people away to a script",
+      { ...GOOD, post_logout_redirect_uris: ["javascript:alert(1)"] },
+      "post-logout-redirect-uris",
+    ],
     ["with grants that are an object", { ...GOOD, grant_types: {} }, "grant-types"],
     ["with a name that is an object", { ...GOOD, client_name: {} }, "client-name"],
     ["with a name without end", { ...GOOD, client_name: "x".repeat(201) }, "client-name"],

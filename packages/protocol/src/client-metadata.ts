@@ -63,6 +63,10 @@ export function parseClientMetadata(value: unknown, clientId: string): ClientMet
   for (const name of LISTS) {
     if (document[name] !== undefined && !asStrings(document[name])) throw wrong(name, "is not a list of strings");
   }
+  for (const name of ["redirect_uris", "post_logout_redirect_uris"]) {
+    if (!(asStrings(document[name]) ?? []).every(isRedirectUri))
+      throw wrong(name, "has one that nobody may be sent to");
+  }
   const { client_name: name, jwks_uri: jwksUri, dpop_bound_access_tokens: dpopBound } = document;
   if (name !== undefined && (typeof name !== "string" || name.length > 200))
     throw wrong("client_name", "is not a name");
@@ -89,6 +93,19 @@ export function parseClientMetadata(value: unknown, clientId: string): ClientMet
     ...(jwksUri === undefined ? {} : { jwks_uri: jwksUri }),
     ...(dpopBound === undefined ? {} : { dpop_bound_access_tokens: dpopBound }),
   };
+}
+
+/**
+ * Whether a client may have people sent there: by https, to this machine itself, or to an application by a scheme that is a
+ * domain turned round. No fragment, and nothing that a browser would run or read.
+ * @see RFC 6749 §3.1.2, RFC 8252 §7
+ */
+function isRedirectUri(uri: string): boolean {
+  if (uri.length > MAX_CLIENT_ID || uri.includes("#") || !URL.canParse(uri)) return false;
+  const { protocol, hostname, username, password } = new URL(uri);
+  if (username || password) return false;
+  if (protocol === "http:") return isLoopbackHost(hostname);
+  return protocol === "https:" || protocol.includes(".");
 }
 
 const LISTS = [

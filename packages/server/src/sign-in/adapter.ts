@@ -102,14 +102,18 @@ async function hasEnded(
   return grant !== undefined && isGrantEnded(ports, grant);
 }
 
-/** An agent whose document can not be had, or is not good, is answered as OAuth has it: nothing failed on our side. */
+/**
+ * An agent whose document can not be had, or is not good, is answered as OAuth has it: nothing failed on our side. Both are an
+ * `InvalidClient` to oidc-provider, because that is what its sign-out passes over: a person must be able to sign out of an
+ * agent that is no more.
+ */
 function refuseDocument(error: unknown): never {
   const refusal = documentRefusal(error);
   if (refusal === undefined) throw error;
-  const options = { cause: error, detail: refusal.detail ?? refusal.reason };
-  if (refusal.reason === "client-metadata-invalid") throw new errors.InvalidClientAuth(options);
-  const unavailable = new errors.TemporarilyUnavailable("the agent's metadata can not be had", options);
-  throw Object.assign(unavailable, { status: 503, statusCode: 503 });
+  const invalid = refusal.reason === "client-metadata-invalid";
+  const [status, code] = invalid ? [401, "invalid_client"] : [503, "temporarily_unavailable"];
+  const fault = new errors.InvalidClient("the agent's metadata can not be used", refusal.detail ?? refusal.reason);
+  throw Object.assign(fault, { status, statusCode: status, error: code, message: code, cause: error });
 }
 
 /** Clients are the directory's agents; sign-in never writes them. */
