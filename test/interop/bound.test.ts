@@ -116,10 +116,13 @@ describe("credence/client with DPoP at every step", () => {
     expect(stolen.status).toBeGreaterThanOrEqual(400);
   });
 
-  test("sends no proof twice", async () => {
+  test("sends no proof twice, and one nonce for many calls at the same time costs no second token", async () => {
     const session = await bySecret();
     const before = world.app.seen.length;
     await Promise.all(Array.from({ length: 10 }, () => session.fetch(`${world.mcp}/entries`)));
+    const redeemed = world.app.seen.slice(before).filter(({ url }) => url.endsWith("/token"));
+    // The first is told the nonce, the second is answered.
+    expect(redeemed.length).toBeLessThanOrEqual(2);
     const proofs = world.app.seen.slice(before).flatMap(({ headers }) => headers.get("dpop") ?? []);
     expect(proofs.length).toBeGreaterThan(10);
     expect(new Set(proofs).size).toBe(proofs.length);

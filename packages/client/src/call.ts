@@ -18,7 +18,9 @@ interface Call {
   /** A body that is a stream is gone once it was sent. */
   readonly repeatable: boolean;
   readonly signal: AbortSignal | null | undefined;
-  send(token: AccessToken | undefined): Promise<Response>;
+  readonly method: string;
+  /** @param proof - Goes with a token that is bound. */
+  send(token: AccessToken | undefined, proof?: { readonly dpop: string }): Promise<Response>;
 }
 
 /** Makes a session's fetch. @see RFC 6750 §2.1, RFC 9728 §5, MCP authorization */
@@ -69,13 +71,16 @@ function union(granted: string | undefined, wanted: string | undefined): string 
 
 /** A resource that wants a nonce gets the call again, once, with a proof that has it. @see RFC 9449 §9 */
 async function sendProving(context: AgentContext, call: Call, token: AccessToken | undefined): Promise<Response> {
-  const response = await call.send(token);
-  if (token?.tokenType !== "DPoP") return response;
-  const isNew = context.prover?.note("resource", call.url, response.headers) ?? false;
+  const { prover } = context;
+  if (token?.tokenType !== "DPoP" || prover === undefined) return call.send(token);
+  const prove = () => prover.headers("resource", call.method, call.url, token.accessToken);
+  const proof = await prove();
+  const response = await call.send(token, proof);
+  const isNew = prover.note("resource", call.url, response.headers, proof.dpop);
   const wanted = response.status === 401 && readChallenge(response)?.error === "use_dpop_nonce";
   if (!isNew || !wanted || !call.repeatable) return response;
   await discard(response);
-  return call.send(token);
+  return call.send(token, await prove());
 }
 
 function prepare(context: AgentContext, input: string | URL | Request, init: RequestInit | undefined): Call {
@@ -103,13 +108,11 @@ function prepare(context: AgentContext, input: string | URL | Request, init: Req
     where,
     signal,
     repeatable: !(body instanceof ReadableStream),
-    async send(token) {
+    method,
+    async send(token, proof) {
       const sent = new Headers(headers);
       if (token) sent.set("authorization", `${token.tokenType} ${token.accessToken}`);
-      if (token?.tokenType === "DPoP") {
-        const proof = await context.prover?.headers("resource", method, url, token.accessToken);
-        for (const [name, value] of Object.entries(proof ?? {})) sent.set(name, value);
-      }
+      if (proof) sent.set("dpop", proof.dpop);
       // Called bare: the platform's fetch insists on its own `this`.
       const { fetch } = context;
       const response = await attempt(where, signal, () => fetch(input, { ...init, headers: sent, redirect: "manual" }));

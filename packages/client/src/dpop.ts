@@ -1,4 +1,5 @@
 import { createDpopProof, type DpopKey, generateDpopKey } from "@credence/protocol/dpop";
+import { decodeJws } from "@credence/protocol/jws";
 import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
 import { BoundedMap } from "./flight.ts";
 
@@ -19,9 +20,13 @@ export interface Prover {
   /** Thumbprint of the key: what tokens must be bound to. */
   jkt(): Promise<string>;
   /** The header of one request: a proof is never sent twice. */
-  headers(at: Place, method: string, url: string, accessToken?: string): Promise<Record<string, string>>;
-  /** Keeps the nonce of an answer. @returns whether it is another than the one before: then asking again is worth it. */
-  note(at: Place, url: string, headers: Headers): boolean;
+  headers(at: Place, method: string, url: string, accessToken?: string): Promise<{ readonly dpop: string }>;
+  /**
+   * Keeps the nonce of an answer.
+   * @param proof - What the request carried.
+   * @returns whether the answer has another nonce than the proof: then asking again is worth it.
+   */
+  note(at: Place, url: string, headers: Headers, proof?: string): boolean;
 }
 
 /** Servers whose nonces are remembered. */
@@ -45,11 +50,12 @@ export function createProver({ key, required = false }: DpopOptions, now: () => 
       const nonce = nonces.get(placeOf(at, url));
       return { dpop: await createDpopProof(await theKey(), { method, url, nonce, accessToken, now: now() }) };
     },
-    note(at, url, headers) {
+    note(at, url, headers, proof = "") {
       const nonce = headers.get("dpop-nonce");
-      if (!nonce || nonce.length > MAX_NONCE || nonces.get(placeOf(at, url)) === nonce) return false;
+      if (!nonce || nonce.length > MAX_NONCE) return false;
       nonces.set(placeOf(at, url), nonce);
-      return true;
+      // Compared with what was sent, not with what is kept: another request may have brought it meanwhile.
+      return decodeJws(proof)?.payload.nonce !== nonce;
     },
   };
 }

@@ -152,14 +152,16 @@ export async function postForm(
 ): Promise<GuardedResponse> {
   const url = tokenEndpointOf(metadata, context.certificateThumbprint !== undefined);
   const prover = bind ? context.prover : undefined;
+  let sent: string | undefined;
   const send = async (): Promise<GuardedResponse> => {
     const proof = await addClientAuth(form, client, metadata.issuer, context.now());
     const dpop = await prover?.headers("token", "POST", url);
+    sent = dpop?.dpop;
     const type = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
     return context.guarded(url, { method: "POST", headers: { ...proof, ...dpop, ...type }, body: form.toString() });
   };
   const answer = await send();
-  const isNew = prover?.note("token", url, answer.headers) ?? false;
+  const isNew = prover?.note("token", url, answer.headers, sent) ?? false;
   return isNew && answer.status === 400 && errorIn(answer) === "use_dpop_nonce" ? send() : answer;
 }
 

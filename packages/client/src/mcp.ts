@@ -56,7 +56,7 @@ function dpopSession(prover: Prover): DpopSession {
   const session: Pick<DpopSession, "buildProof" | "observeNonce"> = {
     async buildProof({ htm, htu, accessToken }) {
       const place = accessToken === undefined ? "token" : "resource";
-      return (await prover.headers(place, htm, String(htu), accessToken)).dpop ?? "";
+      return (await prover.headers(place, htm, String(htu), accessToken)).dpop;
     },
     observeNonce(response, url) {
       // It does not say which of the two it asked; a nonce that was not meant for one is answered with a better one.

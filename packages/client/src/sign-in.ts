@@ -262,14 +262,16 @@ function configure(context: AgentContext, metadata: ServerMetadata): Configurati
   configuration[customFetch] = async (url, init) => {
     const { body, ...rest } = init;
     const form: { body?: URLSearchParams } = body instanceof URLSearchParams ? { body } : {};
+    let sent: string | undefined;
     const send = async () => {
       const dpop = url === tokenEndpoint ? await prover?.headers("token", "POST", url) : undefined;
+      sent = dpop?.dpop;
       return context.guarded(url, { ...rest, ...form, headers: { ...rest.headers, ...dpop } });
     };
     let answer = await send();
     // Refused before the code or refresh token was looked at: the same request, with the nonce.
     const wanted = answer.status === 400 && answer.text.includes('"use_dpop_nonce"');
-    if (prover?.note("token", url, answer.headers) && wanted) {
+    if (prover?.note("token", url, answer.headers, sent) && wanted) {
       // An assertion counts once, and the server has looked at that.
       if (client.method === "private_key_jwt" && form.body) {
         await addClientAuth(form.body, client, metadata.issuer, context.now());
