@@ -270,6 +270,11 @@ describe("a warning is given for", () => {
     expect(warnings(text).join("\n")).toContain("has no own id of 1 of the people");
   });
 
+  it("an actor that has no key to prove itself with", () => {
+    expect(warnings(changed("actors: [worker]", "actors: [helpdesk]")).join("\n")).toContain('"helpdesk" has no key');
+    expect(warnings(whole).join("\n")).not.toContain("has no key");
+  });
+
   it("a secret that was replaced, and still counts", () => {
     expect(warnings(whole).join("\n")).toContain("still counts");
     const before =

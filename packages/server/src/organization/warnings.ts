@@ -87,6 +87,9 @@ function clientWarnings({ apps }: Readable): Finding[] {
   });
 }
 
+/** Ways to authenticate that come with keys. */
+const HAS_KEYS: ReadonlySet<string> = new Set(["private_key_jwt", "client_id_metadata_document"]);
+
 function connectionWarnings({ connections, agents, apps, people }: Readable, now: number): Finding[] {
   const agentById = new Map(agents.map(({ entry }) => [entry.id, entry]));
   const appById = new Map(apps.map(({ entry }) => [entry.id, entry]));
@@ -108,6 +111,15 @@ function connectionWarnings({ connections, agents, apps, people }: Readable, now
         path: [...path, "app"],
         message: `The app "${app.id}" does not say which client id the agent "${cut(entry.agent)}" has there: every request is denied.`,
         mend: `Add it to the app's clients: { ${cut(entry.agent)}: CLIENT_ID }.`,
+      });
+    }
+    for (const [i, actor] of (entry.actors ?? []).entries()) {
+      const method = agentById.get(actor)?.auth.method;
+      if (method === undefined || HAS_KEYS.has(method)) continue;
+      warnings.push({
+        path: [...path, "actors", i],
+        message: `The agent "${cut(actor)}" has no key of its own to sign an actor token with: it never acts.`,
+        mend: "Give it auth: private_key_jwt, or leave it out.",
       });
     }
     const agent = agentById.get(entry.agent);
