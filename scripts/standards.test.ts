@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -49,6 +49,15 @@ describe("the map of the standards", () => {
   it("of this repository is true", async () => {
     expect(await checkStandards(join(import.meta.dirname, ".."))).toEqual([]);
   });
+
+  it.each(["IDJAG", "EMA", "RFC7523", "RFC8693", "RFC8705", "RFC8707", "RFC9207", "RFC9449", "RFC9728"])(
+    "of this repository has requirements of %s",
+    (text) => {
+      const markdown = readFileSync(join(import.meta.dirname, "..", STANDARDS), "utf8");
+      expect(markdown).toMatch(new RegExp(`^## ${text}: `, "m"));
+      expect(markdown).toMatch(new RegExp(`^\\| ${text}-[\\d.]+-1 \\|`, "m"));
+    },
+  );
 
   it.each([
     ["a requirement with its file and its test", [GOOD], ONE_DONE],
