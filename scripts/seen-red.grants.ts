@@ -437,8 +437,8 @@ export const GRANT_ROWS: readonly Row[] = [
     changes: [
       {
         file: DOCUMENTS,
-        find: "if (kept && unavailable && now()",
-        replace: "if (kept && unavailable !== null && now()",
+        find: "if (kept && isUnavailable(failure) && now()",
+        replace: "if (kept && failure !== isUnavailable && now()",
       },
     ],
     tests: [

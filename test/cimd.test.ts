@@ -444,9 +444,8 @@ test.each([
   serve(good());
   const browser = openUserAgent(ALICE);
   const session = await house.signIn(agentOf(), ALICE, browser);
-  const { idToken: subjectToken } = session.signIn();
-  const client = identity();
-  expect((await exchange(house, { subjectToken, client })).status).toBe(200);
+  const signOuts = async () => (await listEvents(house.server.store, { code: "sign-out" })).events;
+  const before = (await signOuts()).length;
   const { url = "" } = await session.signOut();
   const { fetch } = globalThis;
   vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => {
@@ -459,8 +458,7 @@ test.each([
   });
   await browser.browse(url);
   expect(later).toBe(DOCUMENT_LIMITS.stale);
-  later = 0;
-  await expectRefused(house, await exchange(house, { subjectToken, client }), "invalid_grant", "sign-in-over");
+  expect((await signOuts()).slice(before)).toMatchObject([{ person: { id: "alice" } }]);
 });
 
 describe("an actor whose id is the URL of its document", () => {

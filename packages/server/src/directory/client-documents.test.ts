@@ -152,6 +152,18 @@ describe("a document is kept", () => {
   });
 });
 
+test("a document that is found not to be good any more ends at once, however long it was to be kept", async () => {
+  publish({}, { "cache-control": "max-age=3600" });
+  const documents = started();
+  expect(await hasKey(documents, "one")).toBe(true);
+  fail(404);
+  later(coolDown);
+  expect(await why(documents)).toBe("good");
+  await expect(hasKey(documents, "two")).rejects.toMatchObject({ reason: "client-metadata-invalid" });
+  expect(await why(documents)).toMatchObject({ reason: "client-metadata-invalid" });
+  expect(asked).toBe(2);
+});
+
 describe("a failure", () => {
   test("is not kept: a few seconds later the document is asked for again, and counts", async () => {
     const documents = started();

@@ -83,6 +83,10 @@ export function documentRefusal(error: unknown): Refusal | undefined {
   return { reason, ...(detail === undefined ? {} : { detail }) };
 }
 
+function isUnavailable(failure: unknown): boolean {
+  return documentRefusal(failure)?.reason === "client-metadata-unavailable";
+}
+
 /**
  * Makes the reader of agents' documents.
  * @see draft-ietf-oauth-client-id-metadata-document §4, §5
@@ -105,8 +109,7 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
     try {
       return await refresh(agentId, state);
     } catch (failure) {
-      const unavailable = documentRefusal(failure)?.reason === "client-metadata-unavailable";
-      if (kept && unavailable && now() - kept.fetchedAt < DOCUMENT_LIMITS.stale) return kept;
+      if (kept && isUnavailable(failure) && now() - kept.fetchedAt < DOCUMENT_LIMITS.stale) return kept;
       throw failure;
     }
   }
@@ -127,6 +130,8 @@ export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
         },
         (failure: unknown) => {
           state.failure = failure;
+          // An agent that withdraws its document means it, whatever it once said of caching.
+          if (documentRefusal(failure) && !isUnavailable(failure)) delete state.kept;
           ports.failed?.({ agentId, error: failure });
           throw failure;
         },
