@@ -83,19 +83,47 @@ export async function registrationOptions(
 /**
  * Keeps a passkey that a browser has made.
  *
- * @param text - What `navigator.credentials.create` gave, as JSON.
+ * @param made - Whose it is to be, what they call it, and what `navigator.credentials.create` gave, as JSON.
+ * @param beforeKeeping - Runs once it is known to be good: what rejects here keeps nothing.
  * @returns `exists` when the authenticator gave one that somebody has already.
+ * @see WebAuthn L3 §7.1
  */
 export async function keepPasskey(
   ports: FactorPorts,
   place: PasskeyPlace,
   holder: string,
-  { person, name, text }: { person: string; name: string; text: string },
+  made: { readonly person: string; readonly name: string; readonly text: string },
+  beforeKeeping: () => Promise<void>,
 ): Promise<
   { readonly ok: true } | { readonly ok: false; readonly why: "refused" | "exists"; readonly detail?: string }
 > {
+  const { person, name, text } = made;
   const response = parsed(registrationSchema, text);
   if (response === undefined) return { ok: false, why: "refused", detail: "malformed" };
+  const verified = await verifiedRegistration(ports, place, holder, response);
+  if ("detail" in verified) return { ok: false, why: "refused", detail: verified.detail };
+  const { credential, credentialDeviceType } = verified;
+  const key = hashed(credential.id);
+  if ((await ports.store.factor("passkey", key)) !== undefined) return { ok: false, why: "exists" };
+  await beforeKeeping();
+  const content = {
+    id: credential.id,
+    publicKey: Buffer.from(credential.publicKey).toString("base64url"),
+    transports: response.response.transports ?? [],
+    deviceBound: credentialDeviceType === "singleDevice",
+    name,
+  };
+  const named = { kind: "passkey", key, person, counter: credential.counter } as const;
+  const kept = await keepFactor(ports, named, content);
+  return kept === "added" ? { ok: true } : { ok: false, why: "exists" };
+}
+
+async function verifiedRegistration(
+  ports: FactorPorts,
+  place: PasskeyPlace,
+  holder: string,
+  response: z.infer<typeof registrationSchema>,
+) {
   try {
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response,
@@ -105,22 +133,9 @@ export async function keepPasskey(
       expectedRPID: place.rpId,
       requireUserVerification: true,
     });
-    if (!verified) return { ok: false, why: "refused" };
-    const { credential, credentialDeviceType } = registrationInfo;
-    const kept = await keepFactor(
-      ports,
-      { kind: "passkey", key: hashed(credential.id), person, counter: credential.counter },
-      {
-        id: credential.id,
-        publicKey: Buffer.from(credential.publicKey).toString("base64url"),
-        transports: response.response.transports ?? [],
-        deviceBound: credentialDeviceType === "singleDevice",
-        name,
-      },
-    );
-    return kept === "added" ? { ok: true } : { ok: false, why: "exists" };
+    return verified ? registrationInfo : { detail: "attestation" };
   } catch (error) {
-    return { ok: false, why: "refused", detail: sentenceOf(error) };
+    return { detail: sentenceOf(error) };
   }
 }
 

@@ -74,10 +74,9 @@ export async function keepTotp(
 }
 
 /** Removes the authenticator app and what stands in for it. */
-export async function removeTotp({ store }: Pick<FactorPorts, "store">, person: string): Promise<boolean> {
-  const removed = await store.removeFactors(person, "totp");
+export async function removeTotp({ store }: Pick<FactorPorts, "store">, person: string): Promise<void> {
+  await store.removeFactors(person, "totp");
   await store.removeFactors(person, "recovery-code");
-  return removed > 0;
 }
 
 /** Makes recovery codes in place of those that there were. @returns the codes, which nobody can read again. */

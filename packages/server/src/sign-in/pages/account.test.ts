@@ -9,7 +9,9 @@ const BOB = { email: "bob@acme.example", password: PASSWORD };
 
 let house: TestHouse;
 beforeAll(async () => {
-  house = await startHouse({ agents: [agent("reader", { name: "Reader" })] });
+  house = await startHouse({
+    agents: ["Reader", "Writer", "Keeper"].map((name) => agent(name.toLowerCase(), { name })),
+  });
 });
 afterAll(() => house.stop());
 beforeEach(async () => {
@@ -104,13 +106,13 @@ describe("sessions on it", () => {
   });
 
   it("end one by one: what its ID tokens buy is over at once, and no other session is", async () => {
-    const elsewhere = await signIn(house, { id: "reader" });
+    const elsewhere = await signIn(house, { id: "writer" });
     const third = await signIn(house);
     const page = await third.browser.go(`${house.issuer}/account`);
-    const item = page.html.split("<li").find((one) => one.includes("For Reader") && !one.includes("this one")) ?? "";
+    const item = page.html.split("<li").find((one) => one.includes("For Writer") && !one.includes("this one")) ?? "";
     const ended = await third.browser.submit({ ...page, html: item }, {}, undefined, "/sessions/end");
     expect(text(ended)).toContain("That sign-in is over");
-    expect(await house.signIn.alive(String(elsewhere.claims.sid), "reader", house.now())).toEqual({ alive: false });
+    expect(await house.signIn.alive(String(elsewhere.claims.sid), "writer", house.now())).toEqual({ alive: false });
     expect(await house.signIn.alive(String(third.claims.sid), "assistant", house.now())).toMatchObject({ alive: true });
     expect(house.events.at(-1)).toMatchObject({ type: "session-ended", personId: "alice", source: "127.0.0.1" });
   });
@@ -130,11 +132,11 @@ describe("sessions on it", () => {
 
 describe("what may act for somebody without them", () => {
   it("is listed by agent, and can be taken back: the refresh token is worth nothing then", async () => {
-    const { browser, tokens } = await signIn(house, { id: "reader" });
+    const { browser, tokens } = await signIn(house, { id: "keeper" });
     const page = await browser.go(`${house.issuer}/account`);
-    const item = page.html.split("<li").find((one) => one.includes("/grants/end") && one.includes("Reader")) ?? "";
+    const item = page.html.split("<li").find((one) => one.includes("/grants/end") && one.includes("Keeper")) ?? "";
     await browser.submit({ ...page, html: item }, {}, undefined, "/grants/end");
-    expect(house.events.at(-1)).toMatchObject({ type: "grant-ended", personId: "alice", agentId: "reader" });
+    expect(house.events.at(-1)).toMatchObject({ type: "grant-ended", personId: "alice", agentId: "keeper" });
     expect(await house.signIn.refreshTokenAlive(tokens.refresh_token ?? "")).toBeUndefined();
   });
 
@@ -208,6 +210,24 @@ describe("forms of the account", () => {
     const page = await browser.go(`${house.issuer}/account${path}`);
     expect([200, 404]).toContain(page.status);
     expect(house.events).toHaveLength(before);
+  });
+});
+
+describe("when nothing can be put on record", () => {
+  it("nothing changes in how somebody signs in, and what they end is over all the same", async () => {
+    const browser = createUserAgent();
+    await openAccount(browser, house, ALICE);
+    const asks = await browser.go(`${house.issuer}/account/authenticator`);
+    const secret = (/class="id secret">([^<]+)</.exec(asks.html)?.[1] ?? "").replaceAll(" ", "");
+    const page = await browser.go(`${house.issuer}/account`);
+    house.broken.record = true;
+    expect((await browser.submit(asks, { code: codeOf(secret, house, -1) })).status).toBe(500);
+    const ended = await browser.submit(page, {}, undefined, "/end-all");
+    house.broken.record = false;
+    expect(await house.store.factorsOf("alice")).toEqual([]);
+    expect(text(ended)).toContain("Sign in");
+    expect(house.faults.at(-1)).toMatchObject({ code: "record_failed" });
+    expect(text(await browser.go(`${house.issuer}/account`))).not.toContain("Your account");
   });
 });
 

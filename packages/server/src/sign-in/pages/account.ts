@@ -5,6 +5,7 @@ import type { RecordSignIn, SignInEvent } from "../events.ts";
 import { type FactorKind, renamePasskey } from "../factors/factors.ts";
 import { keepPasskey, PASSKEY_NAME_MAX, PASSKEYS_MAX, registrationOptions } from "../factors/passkeys.ts";
 import { checkTotp, keepTotp, newTotpSecret, removeTotp, renewRecoveryCodes, totpUri } from "../factors/totp.ts";
+import { newReference, type Report } from "../fault.ts";
 import { readNote, writeNote } from "../notes.ts";
 import { basePath, PATHS } from "../paths.ts";
 import { sourceOf } from "../source.ts";
@@ -30,6 +31,8 @@ export interface AccountPorts extends AccountSessionPorts {
   /** What an authenticator app calls us. */
   readonly organization: () => Promise<string>;
   readonly record: RecordSignIn;
+  /** Told of ends that could not be put on record. */
+  readonly report: Report;
 }
 
 /** Seconds to scan a QR code and type what the app shows. */
@@ -136,12 +139,21 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
     });
   };
   const back = (c: Ctx, notice: AccountNotice) => c.redirect(`${base}?notice=${notice}`, 303);
+  /** How somebody signs in changes once that is on record. */
   const note = (
     c: Ctx,
     who: SignedIn,
     type: "factor-added" | "factor-changed" | "factor-removed",
     factor: FactorKind,
-  ) => ports.record({ type, factor, ...common(c, who) });
+  ): Promise<void> => ports.record({ type, factor, ...common(c, who) });
+  /** What has ended has ended: a record that fails must not tell the person otherwise. */
+  const noteEnd = async (event: SignInEvent): Promise<void> => {
+    try {
+      await ports.record(event);
+    } catch (error) {
+      ports.report({ reference: newReference(), code: "record_failed", error });
+    }
+  };
   const common = (c: Ctx, { person }: SignedIn) => ({
     personId: person.id,
     source: sourceOf(c.env.incoming),
@@ -152,26 +164,25 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
     const name = nameIn(form);
     if (name === "") return showNewPasskey(c, who, "name");
     if (place === undefined || who.factors.passkeys.length >= PASSKEYS_MAX) return c.redirect(base, 303);
-    const text = form.get("answer") ?? "";
-    const kept = await keepPasskey(factors, place, who.uid, { person: who.person.id, name, text });
-    if (!kept.ok) return showNewPasskey(c, who, kept.why);
-    await note(c, who, "factor-added", "passkey");
-    return back(c, "passkey-added");
+    const made = { person: who.person.id, name, text: form.get("answer") ?? "" };
+    const kept = await keepPasskey(factors, place, who.uid, made, () => note(c, who, "factor-added", "passkey"));
+    return kept.ok ? back(c, "passkey-added") : showNewPasskey(c, who, kept.why);
   });
 
   change("/passkeys/rename", "fresh", async (c, who, form) => {
     const passkey = who.factors.passkeys.find(({ key }) => key === form.get("key"));
     const name = nameIn(form);
     if (passkey === undefined || name === "") return c.redirect(base, 303);
-    await renamePasskey(factors, passkey, name);
     await note(c, who, "factor-changed", "passkey");
+    await renamePasskey(factors, passkey, name);
     return back(c, "passkey-renamed");
   });
 
   change("/passkeys/remove", "fresh", async (c, who, form) => {
-    const removed = await factors.store.removeFactors(who.person.id, "passkey", form.get("key") ?? "");
-    if (removed === 0) return c.redirect(base, 303);
+    const passkey = who.factors.passkeys.find(({ key }) => key === form.get("key"));
+    if (passkey === undefined) return c.redirect(base, 303);
     await note(c, who, "factor-removed", "passkey");
+    await factors.store.removeFactors(who.person.id, "passkey", passkey.key);
     return back(c, "passkey-removed");
   });
 
@@ -180,35 +191,36 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
     if (secret === undefined || who.factors.totp !== undefined) return c.redirect(base, 303);
     const outcome = await checkTotp(factors, who.person.id, secret, form.get("code") ?? "");
     if (outcome !== "fits") return showAuthenticator(c, who, secret);
+    await note(c, who, "factor-added", "totp");
     const codes = await keepTotp(factors, who.person.id, secret);
     if (codes === "exists") return c.redirect(base, 303);
-    await note(c, who, "factor-added", "totp");
     return show(c, 200, (house) => recoveryCodesPage(house, { path: base, codes, first: true }));
   });
 
   change("/authenticator/remove", "fresh", async (c, who) => {
-    if (!(await removeTotp(factors, who.person.id))) return c.redirect(base, 303);
+    if (who.factors.totp === undefined) return c.redirect(base, 303);
     await note(c, who, "factor-removed", "totp");
+    await removeTotp(factors, who.person.id);
     return back(c, "authenticator-removed");
   });
 
   change("/recovery-codes", "fresh", async (c, who) => {
     if (who.factors.totp === undefined) return c.redirect(base, 303);
-    const codes = await renewRecoveryCodes(factors, who.person.id);
     await note(c, who, "factor-changed", "recovery-code");
+    const codes = await renewRecoveryCodes(factors, who.person.id);
     return show(c, 200, (house) => recoveryCodesPage(house, { path: base, codes, first: false }));
   });
 
   change("/sessions/end", "any", async (c, who, form) => {
     if (!(await endOwnSession(belongings, who.person.id, form.get("key") ?? ""))) return c.redirect(base, 303);
-    await ports.record({ type: "session-ended", ...common(c, who) });
+    await noteEnd({ type: "session-ended", ...common(c, who) });
     return back(c, "session-ended");
   });
 
   change("/grants/end", "any", async (c, who, form) => {
     const ended = await endOwnGrant(belongings, who.person.id, form.get("key") ?? "");
     if (ended === undefined) return c.redirect(base, 303);
-    await ports.record({ type: "grant-ended", agentId: ended.client, ...common(c, who) });
+    await noteEnd({ type: "grant-ended", agentId: ended.client, ...common(c, who) });
     return back(c, "grant-ended");
   });
 
@@ -223,7 +235,7 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
       await endOwnSession(belongings, id, key);
       events.push({ type: "session-ended", ...common(c, who) });
     }
-    for (const event of events) await ports.record(event);
+    for (const event of events) await noteEnd(event);
     return back(c, "all-ended");
   });
 }
