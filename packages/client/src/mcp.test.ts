@@ -1,4 +1,5 @@
 /** The MCP SDK's own client, against a real MCP server, through each of the three plugs and through session.fetch. */
+import { generateDpopKey } from "@credence/protocol/dpop";
 import {
   Client,
   CrossAppAccessProvider,
@@ -127,6 +128,19 @@ describe.each(plugs)("an MCP client with %s", (name, plug) => {
     world.clock.seconds += 301;
     expect(await agentError(client.callTool({ name: "list_entries" }))).toMatchObject({ code: "sign_in_required" });
   });
+});
+
+it("the two-method provider hands the SDK no bound token, which it would send as a bearer token", async () => {
+  const proofs = { dpop_signing_alg_values_supported: ["ES256"] };
+  world.idp.metadata = proofs;
+  world.app.asMetadata = proofs;
+  world.app.answer = { token_type: "DPoP" };
+  const key = await generateDpopKey();
+  world.idp.claims = { cnf: { jkt: key.jkt } };
+  const session = await world.session({ dpop: { key } });
+  const error = await agentError(connect(session, () => ({ authProvider: mcpAuthProvider(session) })));
+  expect(error).toMatchObject({ code: "not_supported", reason: "dpop-not-supported" });
+  expect(world.app.api.seen.every(({ headers }) => !headers.has("authorization"))).toBe(true);
 });
 
 describe("the full provider", () => {

@@ -1,6 +1,7 @@
 /** Plugs a session into the MCP TypeScript SDK v2. Types only come from there: nothing of it is loaded by this module. */
 import type { AssertionCallback, AuthProvider, DpopSession, OAuthClientProvider } from "@modelcontextprotocol/client";
 import type { Prover } from "./dpop.ts";
+import { AgentError } from "./errors.ts";
 import type { IdJagRequest } from "./exchange.ts";
 import { createProvider, type ProviderOptions } from "./mcp-provider.ts";
 import type { Session } from "./session.ts";
@@ -9,8 +10,8 @@ export type { ProviderOptions } from "./mcp-provider.ts";
 
 /**
  * The SDK's two-method provider for one MCP server: this package discovers, exchanges and redeems.
- * A 403 `insufficient_scope` is beyond the SDK's interface; give the transport `fetch: session.fetch` and no provider
- * where scopes differ from call to call.
+ * A 403 `insufficient_scope` and DPoP are beyond the SDK's interface; give the transport `fetch: session.fetch` and no provider
+ * where scopes differ from call to call, or where tokens are bound.
  *
  * @returns for `new StreamableHTTPClientTransport(url, { authProvider })`. Its methods throw AgentError.
  * @see MCP extension "enterprise-managed authorization"
@@ -22,7 +23,9 @@ export function mcpAuthProvider(session: Session): AuthProvider {
     async token() {
       // Before the first challenge nothing is known of the server, so nothing is sent to it.
       if (route === undefined) return undefined;
-      used = (await session.token(route)).accessToken;
+      const { accessToken, tokenType, issuer } = await session.token(route);
+      if (tokenType === "DPoP") throw bearerAlone(issuer);
+      used = accessToken;
       return used;
     },
     async onUnauthorized({ response, serverUrl }) {
@@ -30,6 +33,13 @@ export function mcpAuthProvider(session: Session): AuthProvider {
       route = token.route;
     },
   };
+}
+
+function bearerAlone(party: string): AgentError {
+  return new AgentError(
+    "This provider of the SDK sends bearer tokens alone, and the agent's are bound to its key. Give the transport session.fetch, or idJagOAuthClientProvider.",
+    { leg: "call", party, code: "not_supported", reason: "dpop-not-supported" },
+  );
 }
 
 /**
@@ -67,7 +77,8 @@ function dpopSession(prover: Prover): DpopSession {
 }
 
 /**
- * The `assertion` callback of the SDK's own `CrossAppAccessProvider`.
+ * The `assertion` callback of the SDK's own `CrossAppAccessProvider`, which proves no key: an agent whose `dpop` is required gets no
+ * token by it.
  *
  * @returns a function that gives an ID-JAG for the server and resource that the SDK discovered. It throws AgentError.
  * @see MCP extension "enterprise-managed authorization"

@@ -185,6 +185,45 @@ describe("a session whose sign-in is kept", () => {
   });
 });
 
+describe("an agent that exchanges refresh tokens", () => {
+  const exchanged = (): (string | null)[] =>
+    world.idp.server.seen.flatMap(({ body }) => {
+      const form = new URLSearchParams(body);
+      return form.has("subject_token_type") ? [form.get("subject_token_type")?.split(":").at(-1) ?? null] : [];
+    });
+
+  it("needs no renewal, however long ago the ID token was issued", async () => {
+    const session = await world.signIn(world.agent({ subject: "refresh_token" }));
+    world.clock.seconds += 100_000;
+    expect((await session.fetch(world.url)).status).toBe(200);
+    expect([exchanged(), world.idp.counts.refresh]).toEqual([["refresh_token"], 0]);
+  });
+
+  it("goes on with the one that another process has got meanwhile", async () => {
+    const store = memoryTokenStore();
+    const bySubject = world.agent({ subject: "refresh_token" });
+    const started = await bySubject.startSignIn({ redirectUri: "http://127.0.0.1/callback", store });
+    const session = await started.finish(await walk(started.url));
+    const other = await world.agent().restore({ store });
+    world.clock.seconds += 590;
+    await other?.fetch(world.url);
+    expect((await session.fetch(world.url)).status).toBe(200);
+    expect(exchanged()).toEqual(["id_token", "refresh_token", "refresh_token"]);
+    expect(world.idp.counts.refresh).toBe(1);
+  });
+
+  it("signs in again when it is revoked", async () => {
+    const session = await world.signIn(world.agent({ subject: "refresh_token" }));
+    world.idp.refreshTokens.clear();
+    expect(await failure(session.fetch(world.url))).toMatchObject({ code: "sign_in_required" });
+  });
+
+  it("takes the ID token where there is no refresh token", async () => {
+    expect((await (await world.session({ subject: "refresh_token" })).fetch(world.url)).status).toBe(200);
+    expect(exchanged()).toEqual(["id_token"]);
+  });
+});
+
 describe("the file", () => {
   it("and its directory are for its owner alone, and nothing else is left beside it", async () => {
     const store = fileTokenStore(file());

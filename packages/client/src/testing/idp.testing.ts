@@ -14,6 +14,7 @@ import {
 import {
   buildTokenExchangeAnswer,
   parseTokenExchangeRequest,
+  TOKEN_TYPES,
   type TokenExchangeRequest,
 } from "@credence/protocol/token-exchange";
 import { json, startServer, type TestServer } from "./http.testing.ts";
@@ -169,13 +170,12 @@ export async function startIdp(clock: TestClock, clientIds: ClientIds): Promise<
     const turn = ++idp.counts.exchange;
     const refusal = idp.refuse?.(turn);
     if (refusal) return refusal;
-    const subject = decodeJws(request.subjectToken);
-    const good = subject && (await checkSignature(subject, ["ES256"], keys)) === undefined;
-    if (!good || Number(subject.payload.exp) <= clock.seconds) return json({ error: "invalid_grant" }, 400);
+    const sub = await subjectOf(request);
+    if (sub === undefined) return json({ error: "invalid_grant" }, 400);
     const scope = idp.grantScope(request.scope);
     const claims = {
       iss: idp.issuer,
-      sub: String(subject.payload.sub),
+      sub,
       aud: request.audience,
       client_id: clientIds.get(request.audience) ?? "unknown",
       jti: crypto.randomUUID(),
@@ -188,6 +188,16 @@ export async function startIdp(clock: TestClock, clientIds: ClientIds): Promise<
     // Some tests want claims that the type forbids.
     const idJag = await signIdJag(claims as IdJagClaims, signer);
     return json({ ...buildTokenExchangeAnswer({ idJag, expiresIn: 300, scope }), ...idp.answer });
+  }
+
+  /** Of an ID token that is good, or of a refresh token that counts, which the exchange does not use up. */
+  async function subjectOf({ subjectToken, subjectTokenType }: TokenExchangeRequest): Promise<string | undefined> {
+    if (subjectTokenType === TOKEN_TYPES.refreshToken) {
+      return idp.refreshTokens.has(subjectToken) ? idp.subject : undefined;
+    }
+    const subject = decodeJws(subjectToken);
+    const good = subject && (await checkSignature(subject, ["ES256"], keys)) === undefined;
+    return good && Number(subject.payload.exp) > clock.seconds ? String(subject.payload.sub) : undefined;
   }
 
   const idp: TestIdp = {
