@@ -1,6 +1,7 @@
 /** A sign-in that is too weak or too old: the exchange says what it must be like, the sign-in page asks for what is missing. */
 import { AgentError } from "@credence/client";
 import { decodeJws } from "@credence/protocol/jws";
+import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { listEvents } from "../packages/server/src/audit/read.ts";
 import type { Connection } from "../packages/server/src/directory/types.ts";
@@ -91,6 +92,10 @@ describe("a sign-in that is too weak", () => {
     });
     const granted = await ask(strong.signIn().idToken);
     expect(granted.claims).toMatchObject({ acr: MFA, amr: ["pwd", "otp", "mfa"], auth_time: signedInAt });
+    // The refresh token that came with it says the same, for as long as it lives.
+    const subjectTokenType = TOKEN_TYPES.refreshToken;
+    const later = await exchange(house, { subjectToken: strong.signIn().refreshToken ?? "", subjectTokenType });
+    expect(later.claims).toMatchObject({ acr: MFA, amr: ["pwd", "otp", "mfa"], auth_time: signedInAt });
     const { events } = await listEvents(house.server.store, { code: "sign-in.succeeded" });
     expect(events.at(-1)).toMatchObject({ agent: "assistant", methods: ["password", "totp"] });
   });

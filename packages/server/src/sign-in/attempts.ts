@@ -19,7 +19,7 @@ interface Limit {
 /** How much is let through, for each of the three. */
 export type Limits = Readonly<Record<"pair" | "account" | "address", Limit>>;
 
-export const PASSWORD_LIMITS: Limits = {
+const PASSWORD_LIMITS: Limits = {
   pair: { free: 5, longest: 900 },
   account: { free: 20, longest: 60 },
   address: { free: 50, longest: 300 },

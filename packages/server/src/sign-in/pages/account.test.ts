@@ -68,6 +68,18 @@ describe("the page of one's own account", () => {
     expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
   });
 
+  it("is there below the path of an issuer that has one, and its forms, too", async () => {
+    const below = await startHouse({ path: "/acme/idp" });
+    const browser = createUserAgent();
+    const page = await openAccount(browser, below, ALICE);
+    expect(page.url).toBe(`${below.issuer}/account`);
+    const { page: codes } = await setUpApp(browser, below);
+    expect(text(codes)).toContain("Your recovery codes");
+    const ended = await browser.submit(page, {}, undefined, "/end-all");
+    expect(ended.url).toContain(`${below.issuer}/sign-in/`);
+    await below.stop();
+  });
+
   it("gives a code that nobody can redeem", async () => {
     const browser = createUserAgent();
     await openAccount(browser, house, ALICE);

@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { PATHS } from "../paths.ts";
 import type { House, Page } from "./page.ts";
 
 /** What stands at the issuer's address: what this is, and where machines go on. */
@@ -11,11 +12,12 @@ export function landingPage(house: House): Page {
 <p class="asks">Here ${house.organization} signs its people in, and decides which agents may reach which apps on their behalf.</p>
 <hr class="rule">
 <ul class="links">
+<li><a href="${issuer}${PATHS.account}">Your account</a><code>${PATHS.account}</code></li>
 <li><a href="${issuer}/.well-known/openid-configuration">OpenID Connect metadata</a><code>/.well-known/openid-configuration</code></li>
 <li><a href="${issuer}/jwks">Public keys</a><code>/jwks</code></li>
 </ul>
 <hr class="rule">
 <dl class="facts"><dt>Issuer</dt><dd class="id">${house.issuer}</dd></dl>`,
-    foot: html`<p>People have nothing to do here: an agent brings them to the sign-in page when it needs them.</p>`,
+    foot: html`<p>To sign in, begin at an agent: it brings you to the sign-in page when it needs you.</p>`,
   };
 }
