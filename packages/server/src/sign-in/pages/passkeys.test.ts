@@ -25,6 +25,7 @@ beforeEach(async () => {
   house.events.splice(0);
 });
 
+// Made by the library on our page: the authenticator looks at these members alone.
 const optionsOf = (page: Page) => passkeyOptions(page) as unknown as AskedOptions;
 
 /** Enrols a passkey for somebody; gives what signs with it. */

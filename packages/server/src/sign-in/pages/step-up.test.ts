@@ -86,12 +86,10 @@ describe("a second step", () => {
     const { secret } = await withApp();
     const code = codeOf(secret, house);
     const [first, second] = [createUserAgent(), createUserAgent()];
-    const pages = [
-      await signInOnPage(first, (await ask(house)).url),
-      await signInOnPage(second, (await ask(house)).url),
-    ];
-    expect((await first.submit(pages[0] as Page, { code })).left).toBeDefined();
-    const late = await second.submit(pages[1] as Page, { code });
+    const mine = await signInOnPage(first, (await ask(house)).url);
+    const theirs = await signInOnPage(second, (await ask(house)).url);
+    expect((await first.submit(mine, { code })).left).toBeDefined();
+    const late = await second.submit(theirs, { code });
     expect(late).toMatchObject({ status: 422, html: expect.stringContaining("used already") });
     expect(house.events.at(-1)).toMatchObject({ type: "sign-in-failed", why: "code-used", personId: "alice" });
   });
