@@ -146,7 +146,7 @@ export const POSSESSION_ROWS: readonly Row[] = [
     ],
   },
   {
-    bug: "Any nonce is good",
+    bug: "Any nonce is good, at the app",
     check: "a nonce is an HMAC of ours, of this period or one beside it",
     changes: [
       { file: `${PROTOCOL}/dpop-nonces.ts`, find: "return good.includes(nonce);", replace: 'return nonce !== "";' },
@@ -156,6 +156,20 @@ export const POSSESSION_ROWS: readonly Row[] = [
         file: `${PROTOCOL}/dpop-nonces.test.ts`,
         names: ["a nonce > of another secret, or of none, is not accepted", "a nonce > an hour later"],
       },
+      { file: REDEEM_TEST, names: ["a server with nonces asks for one, and takes the one that it gave"] },
+    ],
+  },
+  {
+    bug: "Any nonce is good, at the IdP",
+    check: "a nonce is made of the secret that sign-in and exchange share, for this period or one beside it",
+    changes: [
+      {
+        file: `${SERVER}/idp/nonces.ts`,
+        find: "nonceOf(period + offset) === nonce",
+        replace: "nonceOf(period + offset) !== nonce",
+      },
+    ],
+    tests: [
       {
         file: HOSTILE_TEST,
         names: ["a server with nonces refuses a proof > with one of another server, and gives a good one"],

@@ -231,4 +231,7 @@ test("a server with nonces asks for one, and takes the one that it gave", async 
   const nonce = first.headers.get("dpop-nonce") ?? "";
   expect(nonce).toBe(await dpopNonces(secret).current(NOON));
   expect((await own.redeem({}, { dpop: await proof(key, { nonce }, own) })).status).toBe(200);
+  const another = await dpopNonces(new Uint8Array(32)).current(NOON);
+  const refused = await own.redeem({}, { dpop: await proof(key, { nonce: another }, own) });
+  expectRefused(refused, 400, "use_dpop_nonce", "dpop-nonce-wanted");
 });
