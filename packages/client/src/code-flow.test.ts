@@ -168,6 +168,14 @@ describe("an agent that the app does not know", () => {
     expect([flow.authorized[0]?.get("client_id"), flow.registered]).toEqual([clientMetadataUrl, []]);
   });
 
+  it("that has a document alone registers nowhere, also where that is not taken", async () => {
+    const clientMetadataUrl = "https://agent.example/client.json";
+    const session = await world.session({ ...stranger, fallback: { ...fallback, clientMetadataUrl } });
+    const error = await failure(session.fetch(world.url));
+    expect(error).toMatchObject({ code: "configuration", reason: "app-unknown", leg: "code-flow" });
+    expect([flow.registered, flow.authorized]).toEqual([[], []]);
+  });
+
   it.each<[string, Record<string, unknown>, object]>([
     [
       "is not registered",

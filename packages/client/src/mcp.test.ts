@@ -7,13 +7,14 @@ import {
   type StreamableHTTPClientTransportOptions,
 } from "@modelcontextprotocol/client";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AgentError } from "./errors.ts";
 import { idJagAssertion, idJagOAuthClientProvider, mcpAuthProvider } from "./mcp.ts";
 import type { Session } from "./session.ts";
 import { APP_CLIENT } from "./testing/app.testing.ts";
+import { giveCodeFlow } from "./testing/code-flow.testing.ts";
 import { json } from "./testing/http.testing.ts";
-import { startWorld, type World } from "./testing/world.testing.ts";
+import { startWorld, type World, walk } from "./testing/world.testing.ts";
 
 let world: World;
 let clients: Client[];
@@ -181,6 +182,31 @@ describe("the full provider", () => {
     const error = await agentError(connect(await world.session(), plug));
     expect(error).toMatchObject({ code: "invalid_client", leg: "redemption" });
     expect(world.app.counts.redeem).toBe(1);
+  });
+
+  it("that has a code flow goes by the IdP all the same, and not around its no", async () => {
+    const authorize = vi.fn(walk);
+    const codeFlow = { redirectUri: "http://127.0.0.1:3000/callback", authorize, register: { clientName: "A" } };
+    const plug: Plug = (session) => ({ authProvider: idJagOAuthClientProvider(session, { codeFlow }) });
+    const client = await connect(await world.session(), plug);
+    expect(await client.callTool({ name: "list_entries" })).toMatchObject({ content: [{ text: "one entry" }] });
+    expect(world.idp.counts.exchange).toBe(1);
+    world.idp.refuse = () => json({ error: "access_denied" }, 400);
+    const error = await agentError(connect(await world.session(), plug));
+    expect(error).toMatchObject({ code: "access_denied", leg: "exchange" });
+    expect(authorize).not.toHaveBeenCalled();
+  });
+
+  it("renews what the code flow gave by its refresh token", async () => {
+    const flow = giveCodeFlow(world.app);
+    const codeFlow = { redirectUri: "http://127.0.0.1:3000/callback", authorize: walk };
+    const options = { codeFlow, now: () => world.clock.seconds };
+    const plug: Plug = (session) => ({ authProvider: idJagOAuthClientProvider(session, options) });
+    const client = await connect(await world.session(), plug);
+    world.clock.seconds += 301;
+    expect(await client.callTool({ name: "list_entries" })).toMatchObject({ content: [{ text: "one entry" }] });
+    expect(flow.authorized).toHaveLength(1);
+    expect(flow.tokens.map(({ form }) => form.get("grant_type"))).toContain("refresh_token");
   });
 
   it("has no way to a consent screen", async () => {

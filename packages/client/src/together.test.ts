@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AgentEvent } from "./events.ts";
+import { APP_CLIENT } from "./testing/app.testing.ts";
 import { giveCodeFlow } from "./testing/code-flow.testing.ts";
 import { failure, startWorld, type World, walk } from "./testing/world.testing.ts";
 
@@ -81,6 +82,18 @@ describe("IdPs in one process", () => {
     const error = await failure((await world.session()).fetch(other.url));
     expect(error).toMatchObject({ code: "configuration", reason: "app-unknown" });
     expect([world.idp.counts.exchange, other.app.as.seen.length]).toEqual([0, 0]);
+  });
+
+  it("see a resource move to another authorization server when it refuses its old tokens", async () => {
+    const apps = [world, other].map(({ app }) => ({ issuer: app.issuer, client: APP_CLIENT }));
+    const session = await world.session({ apps });
+    expect((await session.fetch(world.url)).status).toBe(200);
+    world.app.resourceMetadata = { authorization_servers: [other.app.issuer] };
+    world.app.issued.clear();
+    // The other one trusts another IdP: that it is asked is what counts here.
+    world.idp.claims = { client_id: APP_CLIENT.clientId };
+    const error = await failure(session.fetch(world.url));
+    expect(error).toMatchObject({ code: "invalid_grant", leg: "redemption", party: other.app.issuer });
   });
 
   it("finish a sign-in only where it began", async () => {
