@@ -3,6 +3,8 @@
  * `npm run seen-red` takes the checks out one row at a time; docs/binding-bugs.md is this table for readers.
  */
 import { CLIENT_ROWS } from "./seen-red.client.ts";
+import { DOCUMENT_ROWS } from "./seen-red.documents.ts";
+import { DPOP_ROWS } from "./seen-red.dpop.ts";
 import { GRANT_ROWS } from "./seen-red.grants.ts";
 import { IDP_ROWS } from "./seen-red.idp.ts";
 import { POSSESSION_ROWS } from "./seen-red.possession.ts";
@@ -40,8 +42,10 @@ export interface Row {
 export const ROWS: readonly Row[] = [
   ...WIRE_ROWS,
   ...IDP_ROWS,
+  ...DPOP_ROWS,
   ...POSSESSION_ROWS,
   ...GRANT_ROWS,
+  ...DOCUMENT_ROWS,
   ...RECEIVER_ROWS,
   ...CLIENT_ROWS,
   ...RECORD_ROWS,
