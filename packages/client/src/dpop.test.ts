@@ -62,6 +62,29 @@ it("a resource that is never content with a nonce ends the call", async () => {
   expect(turns).toBe(2);
 });
 
+const withoutProofs: readonly [string, () => void, () => string][] = [
+  ["the IdP", () => (world.idp.metadata = {}), () => world.idp.issuer],
+  ["the app", () => (world.app.asMetadata = {}), () => world.app.issuer],
+];
+
+it.each(withoutProofs)(
+  "an agent that must be bound gets nothing where %s takes no proofs, and hears who",
+  async (_, take, who) => {
+    take();
+    const error = await failure((await world.session({ dpop: { key, required: true } })).fetch(world.url));
+    expect(error).toMatchObject({ code: "not_supported", reason: "dpop-not-supported", party: who() });
+    expect([world.idp.counts.exchange, world.app.counts.redeem]).toEqual([0, 0]);
+  },
+);
+
+it.each(withoutProofs)("an agent that may be unbound is, where %s takes no proofs", async (_, take) => {
+  take();
+  world.idp.claims = {};
+  world.app.answer = {};
+  const session = await world.session({ dpop: { key } });
+  expect((await session.token({ resource: world.app.resource, audience: world.app.issuer })).tokenType).toBe("Bearer");
+});
+
 it("nonces of token endpoints and resources, and of different servers, are kept apart", async () => {
   const prover = createProver({ key }, () => world.clock.seconds);
   const sent = async (at: "token" | "resource", url: string) =>
