@@ -70,8 +70,8 @@ export function createAgent(options: AgentOptions): Agent {
     async startSignIn({ save, store, key, stepUp, signal, ...asked }) {
       signal?.throwIfAborted();
       const keeping = { ...(save ? { save } : {}), ...(store ? { store } : {}), ...(key === undefined ? {} : { key }) };
-      const demanded = { maxAge: stepUp?.maxAge, acrValues: stepUp?.acrValues };
-      const { url, checks } = await untilAborted(beginSignIn(context, { ...demanded, ...asked }), signal);
+      const { maxAge = stepUp?.maxAge, acrValues = stepUp?.acrValues } = asked;
+      const { url, checks } = await untilAborted(beginSignIn(context, { ...asked, maxAge, acrValues }), signal);
       return { url, checks, finish: (callbackUrl) => finishSignIn(callbackUrl, checks, keeping) };
     },
     finishSignIn,
