@@ -48,13 +48,16 @@ function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
       const grantId = model === "Grant" ? key : grantOf(model, payload);
       await putSealed(ports, { model, key, uid, grantId, subject: subjectOf(model, payload), expiresAt }, kept);
       if (uid !== undefined) await putSessionPointers(ports, payload, expiresAt);
-      if (await hasEnded(ports, uid, grantId)) await store.deleteArtifact(model, key);
+      if (await hasEnded(ports, sessionOf(model, payload), grantId)) await store.deleteArtifact(model, key);
     },
 
     async find(id) {
       const key = hashed(id);
       if (model === "Grant" && (await isGrantEnded(ports, key))) return undefined;
-      return restore(id, await store.artifact(model, key));
+      const payload = await restore(id, await store.artifact(model, key));
+      // A code on its way while its session ends would outlive it by a refresh token. (One that comes again still tells.)
+      const isCode = model === "AuthorizationCode" && payload !== undefined && payload.consumed === undefined;
+      return isCode && (await hasEnded(ports, sessionOf(model, payload), undefined)) ? undefined : payload;
     },
 
     async findByUid(uid) {
@@ -93,12 +96,22 @@ function subjectOf(model: string, { accountId }: AdapterPayload): string | undef
   return OF_A_PERSON.has(model) && accountId !== undefined ? hashed(accountId) : undefined;
 }
 
+/**
+ * The hashed uid of the session with which something ends: of a session itself, of a code, and of what a code becomes. A
+ * refresh token that took another's place is for the time after the session.
+ */
+function sessionOf(model: string, { uid, sessionUid, rotations }: AdapterPayload): string | undefined {
+  if (model === "Session") return uid === undefined ? undefined : hashed(uid);
+  const ofItsCode = model === "AuthorizationCode" || (model === "RefreshToken" && !rotations);
+  return ofItsCode && sessionUid !== undefined ? hashed(sessionUid) : undefined;
+}
+
 async function hasEnded(
   ports: ArtifactPorts,
   session: string | undefined,
   grant: string | undefined,
 ): Promise<boolean> {
-  if (session !== undefined) return isSessionEnded(ports, session);
+  if (session !== undefined && (await isSessionEnded(ports, session))) return true;
   return grant !== undefined && isGrantEnded(ports, grant);
 }
 

@@ -147,6 +147,45 @@ describe("the sign-in behind an ID token", () => {
   });
 });
 
+describe("what a session gave and nobody has taken yet", () => {
+  const signedInTo = async (browser: UserAgent) => {
+    const asked = await ask(house);
+    return { asked, page: await typeIn(browser, await browser.go(asked.url.href), "alice@acme.example") };
+  };
+
+  it.each([
+    ["signing out", (browser: UserAgent) => signOut(browser)],
+    [
+      "ending everything on one's page",
+      async (browser: UserAgent) =>
+        browser.submit(await browser.go(`${house.issuer}/account`), {}, undefined, "/end-all"),
+    ],
+  ])("is over with %s: the code buys no refresh token that outlives it", async (_name, end) => {
+    const browser = createUserAgent();
+    const { asked, page } = await signedInTo(browser);
+    await end(browser);
+    await expect(redeem(asked, page)).rejects.toMatchObject({ error: "invalid_grant" });
+  });
+
+  it("is over when the session ends while its code is being redeemed, and what was renewed before is not", async () => {
+    const browser = createUserAgent();
+    const { asked, page } = await signedInTo(browser);
+    const tokens = await redeem(asked, page);
+    const { provider } = house.signIn;
+    const inFlight = await provider.RefreshToken.find(tokens.refresh_token ?? "");
+    const again = await signIn(house, { browser });
+    const renewed = await postToken(house, {
+      grant_type: "refresh_token",
+      refresh_token: again.tokens.refresh_token ?? "",
+    });
+    await signOut(browser);
+    await inFlight?.save();
+    expect(await provider.RefreshToken.find(tokens.refresh_token ?? "")).toBeUndefined();
+    const later = { grant_type: "refresh_token", refresh_token: String(renewed.body.refresh_token) };
+    expect((await postToken(house, later)).status).toBe(200);
+  });
+});
+
 describe("a revoked grant", () => {
   it("is revoked by the one who lost, though nobody saw the token as used; what the winner then saves is dead", async () => {
     const { tokens } = await signIn(house);

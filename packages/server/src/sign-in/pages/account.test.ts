@@ -68,6 +68,16 @@ describe("the page of one's own account", () => {
     expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
   });
 
+  it.each(["again\r\nset-cookie: a=b", "__proto__", "constructor", "//evil.example"])(
+    "goes on to no page but its own after a sign-in: %j",
+    async (state) => {
+      const url = `${house.issuer}/account/signed-in?${new URLSearchParams({ state })}`;
+      const answer = await fetch(url, { redirect: "manual" });
+      expect(answer.headers.get("location")).toBe("/account");
+      expect(answer.headers.get("set-cookie")).toBeNull();
+    },
+  );
+
   it("is there below the path of an issuer that has one, and its forms, too", async () => {
     const below = await startHouse({ path: "/acme/idp" });
     const browser = createUserAgent();

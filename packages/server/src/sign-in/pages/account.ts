@@ -59,7 +59,7 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
 
   app.get(`${base}/signed-in`, async (c) => {
     if (c.req.query("error") !== undefined) return show(c, 200, () => nothingChangedPage(base));
-    return c.redirect(`${base}${AFTER_SIGN_IN[c.req.query("state") ?? ""] ?? ""}`, 303);
+    return c.redirect(`${base}${AFTER_SIGN_IN.get(c.req.query("state") ?? "") ?? ""}`, 303);
   });
 
   /** For those who signed in a moment ago, as strongly as they can. Others are sent to do so, and come back. */
@@ -227,13 +227,14 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
   change("/end-all", "any", async (c, who) => {
     const { id } = who.person;
     const events: SignInEvent[] = [];
-    for (const { key, client: agentId } of await grantsOf(belongings, id)) {
-      await endOwnGrant(belongings, id, key);
-      events.push({ type: "grant-ended", agentId, ...common(c, who) });
-    }
+    // Sessions first: a session that still lives could give an agent a new grant, behind the one that was looked at.
     for (const { key } of await sessionsOf(belongings, id)) {
       await endOwnSession(belongings, id, key);
       events.push({ type: "session-ended", ...common(c, who) });
+    }
+    for (const { key, client: agentId } of await grantsOf(belongings, id)) {
+      await endOwnGrant(belongings, id, key);
+      events.push({ type: "grant-ended", agentId, ...common(c, who) });
     }
     for (const event of events) await noteEnd(event);
     return back(c, "all-ended");
@@ -241,11 +242,11 @@ export function addAccount(app: Hono<Env>, ports: AccountPorts, answers: Answers
 }
 
 /** Below the account's path, by the `state` of the sign-in. */
-const AFTER_SIGN_IN: Readonly<Record<string, string>> = {
-  again: "?notice=again",
-  passkey: "/passkeys/new",
-  authenticator: "/authenticator",
-} satisfies Partial<Record<AccountTarget, string>>;
+const AFTER_SIGN_IN: ReadonlyMap<string, string> = new Map<AccountTarget, string>([
+  ["again", "?notice=again"],
+  ["passkey", "/passkeys/new"],
+  ["authenticator", "/authenticator"],
+]);
 
 const NOTICES: ReadonlySet<string> = new Set<AccountNotice>([
   "again",
