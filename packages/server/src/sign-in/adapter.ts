@@ -1,5 +1,6 @@
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from "oidc-provider";
 import { documentRefusal } from "../directory/client-documents.ts";
+import { subjectKey } from "../store/subject-key.ts";
 import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts.ts";
 import { type ClientPorts, findClient } from "./clients.ts";
 import { endGrant, isGrantEnded, isSessionEnded } from "./endings.ts";
@@ -93,7 +94,7 @@ function grantOf(model: string, payload: AdapterPayload): string | undefined {
 const OF_A_PERSON: ReadonlySet<string> = new Set(["Session", "RefreshToken"]);
 
 function subjectOf(model: string, { accountId }: AdapterPayload): string | undefined {
-  return OF_A_PERSON.has(model) && accountId !== undefined ? hashed(accountId) : undefined;
+  return OF_A_PERSON.has(model) && accountId !== undefined ? subjectKey(accountId) : undefined;
 }
 
 /**

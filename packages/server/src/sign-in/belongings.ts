@@ -1,5 +1,6 @@
 import { isObject } from "@credence/protocol";
 import type { Artifact } from "../store/store.ts";
+import { subjectKey } from "../store/subject-key.ts";
 import { type ArtifactPorts, hashed, openArtifact } from "./artifacts.ts";
 import { ACCOUNT_CLIENT_ID } from "./clients.ts";
 import { type Device, deviceOf } from "./devices.ts";
@@ -41,7 +42,7 @@ export interface OwnGrant {
 
 /** A person's sessions, the latest first. */
 export async function sessionsOf(ports: ArtifactPorts, person: string): Promise<readonly OwnSession[]> {
-  const artifacts = await ports.store.artifactsOf(hashed(person), "Session");
+  const artifacts = await ports.store.artifactsOf(subjectKey(person), "Session");
   const sessions = await Promise.all(artifacts.map((artifact) => openSession(ports, artifact, person)));
   // While a session changes its id there are two rows for a moment.
   const byKey = new Map(sessions.flatMap((session) => (session === undefined ? [] : [[session.key, session]])));
@@ -60,7 +61,7 @@ async function openSession(ports: ArtifactPorts, artifact: Artifact, person: str
 
 /** What agents hold for a person, the latest first. */
 export async function grantsOf(ports: ArtifactPorts, person: string): Promise<readonly OwnGrant[]> {
-  const artifacts = await ports.store.artifactsOf(hashed(person), "RefreshToken");
+  const artifacts = await ports.store.artifactsOf(subjectKey(person), "RefreshToken");
   const tokens = await Promise.all(artifacts.map((artifact) => openToken(ports, artifact, person)));
   const byGrant = new Map<string, OwnGrant>();
   for (const token of tokens) {
@@ -78,7 +79,7 @@ async function openToken(ports: ArtifactPorts, artifact: Artifact, person: strin
 
 /** Ends one of a person's sessions, for good: what ID tokens of it buy ends at once. @returns whether there was one. */
 export async function endOwnSession(ports: BelongingPorts, person: string, key: string): Promise<boolean> {
-  for (const artifact of await ports.store.artifactsOf(hashed(person), "Session")) {
+  for (const artifact of await ports.store.artifactsOf(subjectKey(person), "Session")) {
     const { uid } = (await openArtifact(ports, artifact, ports.now())) ?? {};
     if (typeof uid !== "string" || hashed(uid) !== key) continue;
     await endSession(ports, uid, ports.sessionLifetime);

@@ -133,6 +133,18 @@ describe("the sign-in behind an ID token", () => {
     expect(again.claims.sid).toBe(claims.sid);
   });
 
+  it("is over when the person leaves, and nobody's who comes later under their id", async () => {
+    const { browser, claims, tokens } = await signIn(house, { email: "bob@acme.example" });
+    const { people } = (await house.store.organization()).document;
+    await house.change((organization) => ({ ...organization, people: people.filter(({ id }) => id !== "bob") }));
+    expect(await alive(claims.sid)).toEqual({ alive: false });
+    const another = people.map((one) => (one.id === "bob" ? { ...one, name: "Another Bob" } : one));
+    await house.change((organization) => ({ ...organization, people: another }));
+    expect(await alive(claims.sid)).toEqual({ alive: false });
+    expect(await house.signIn.refreshTokenAlive(tokens.refresh_token ?? "")).toBeUndefined();
+    expect((await browser.go(`${house.issuer}/account`)).url).toContain("/sign-in/");
+  });
+
   it("stays over when a request in flight saves its session after the end", async () => {
     const { browser, claims } = await signIn(house);
     const { provider } = house.signIn;

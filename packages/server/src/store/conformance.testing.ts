@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
 import type { Artifact, AuditRow, Factor, Store, StoredKey } from "./store.ts";
+import { subjectKey } from "./subject-key.ts";
 
 /** One place where a backend keeps its data, as the suite needs it: opened more than once, and thrown away. */
 export interface Backend {
@@ -192,6 +193,18 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
         await store.putArtifact({ ...session, subject: "bob" });
         expect(await store.artifactsOf("alice", "Session")).toEqual([]);
         expect(await store.artifactsOf("bob", "Session")).toHaveLength(1);
+      });
+      it("go with the person, stay with one who only changes, and are nobody's who comes later under that id", async () => {
+        const of = (id: string): Artifact => ({ ...session, key: id, uid: id, subject: subjectKey(id) });
+        await store.replaceOrganization(ACME, 0);
+        for (const id of ["alice", "bob"]) await store.putArtifact(of(id));
+        await store.replaceOrganization({ ...ACME, people: [{ ...ALICE, name: "Alice B." }] }, 1);
+        expect(await store.artifactsOf(subjectKey("alice"), "Session")).toEqual([of("alice")]);
+        expect(await store.artifact("Session", "bob")).toBeUndefined();
+        // As a request would that was under way.
+        await store.putArtifact(of("bob"));
+        await store.replaceOrganization(ACME, 2);
+        expect(await store.artifactByUid("Session", "bob")).toBeUndefined();
       });
     });
 

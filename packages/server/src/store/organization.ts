@@ -3,6 +3,7 @@ import type { Agent, App, Connection, Organization, Person } from "../directory/
 import { chunks } from "./chunks.ts";
 import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
 import type { Store } from "./store.ts";
+import { subjectKey } from "./subject-key.ts";
 
 type OrganizationStore = Pick<
   Store,
@@ -165,7 +166,7 @@ async function replace(
   return write.transaction().execute(async (db) => {
     if (!(await raiseRevision(db, expected, wanted))) return { conflict: (await organizationRow(db)).revision };
     for (const kind of KINDS) await remove(db, kind, difference[kind].gone);
-    await removeFactorsOfThe(db, difference.people);
+    await removeBelongingsOfThe(db, difference.people);
     await insert(difference.people.come, (rows) => db.insertInto("people").values(rows).execute());
     await insert(difference.agents.come, (rows) => db.insertInto("agents").values(rows).execute());
     await insert(difference.apps.come, (rows) => db.insertInto("apps").values(rows).execute());
@@ -236,14 +237,20 @@ async function remove(db: Transaction<Tables>, kind: (typeof KINDS)[number], ids
   for (const chunk of chunks(ids)) await db.deleteFrom(kind).where("id", "in", chunk).execute();
 }
 
-/** Whoever leaves takes their passkeys along: nobody who comes later under that id shall be let in by them. */
-async function removeFactorsOfThe(
+/**
+ * Whoever leaves takes their passkeys, sessions and refresh tokens along: nobody who comes later under that id shall be let in
+ * by them. So that nothing is there that a request in flight wrote after that, whoever comes begins with nothing, too.
+ */
+async function removeBelongingsOfThe(
   db: Transaction<Tables>,
   { gone, come }: Difference<Tables["people"]>,
 ): Promise<void> {
-  const staying = new Set(come.map(({ id }) => id));
-  for (const chunk of chunks(gone.filter((id) => !staying.has(id)))) {
+  const [before, after] = [new Set(gone), new Set(come.map(({ id }) => id))];
+  const leaving = gone.filter((id) => !after.has(id));
+  const arriving = [...after].filter((id) => !before.has(id));
+  for (const chunk of chunks([...leaving, ...arriving])) {
     await db.deleteFrom("factors").where("person", "in", chunk).execute();
+    await db.deleteFrom("artifacts").where("subject", "in", chunk.map(subjectKey)).execute();
   }
 }
 

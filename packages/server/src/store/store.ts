@@ -108,7 +108,7 @@ export interface Artifact {
   readonly key: string;
   readonly uid?: string;
   readonly grantId?: string;
-  /** Hash of the id of the person whose it is. */
+  /** Whose it is, as `subjectKey` names them; it goes with them. */
   readonly subject?: string;
   /** Sealed JSON. */
   readonly payload: string;
