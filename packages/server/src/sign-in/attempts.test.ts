@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Attempts, createAttempts } from "./attempts.ts";
+import { type Attempts, CODE_LIMITS, createAttempts } from "./attempts.ts";
 
 const NOW = 1_800_000_000;
 
@@ -72,6 +72,34 @@ describe("guessing at passwords", () => {
     const attempts = createAttempts();
     failUntilWait(attempts, "Alice@X", "1.1.1.1");
     expect(attempts.begin("alice@x", "1.1.1.1", NOW).wait).toBeGreaterThan(0);
+  });
+});
+
+describe("guessing at codes", () => {
+  it.each([
+    ["as soon as they may", 0],
+    ["after enough quiet that failures could be forgotten", 901],
+  ])("of one account gets through some hundred a day at most, from wherever: %s", (_how, quiet) => {
+    const attempts = createAttempts(CODE_LIMITS);
+    let tries = 0;
+    for (let now = NOW; now < NOW + 86_400; ) {
+      const { wait } = attempts.begin("alice", `10.${tries >> 16}.${(tries >> 8) & 255}.${tries & 255}`, now);
+      if (wait === 0) tries += 1;
+      else now += Math.max(wait, quiet);
+    }
+    expect(tries).toBeGreaterThan(90);
+    expect(tries).toBeLessThan(130);
+  });
+
+  it("does not add up for an owner who mistypes now and then, and then gets it right", () => {
+    const attempts = createAttempts(CODE_LIMITS);
+    for (let day = 0; day < 40; day++) {
+      const now = NOW + day * 80_000;
+      for (let wrong = 0; wrong < 3; wrong++) expect(attempts.begin("alice", "192.0.2.1", now).wait).toBe(0);
+      const right = attempts.begin("alice", "192.0.2.1", now);
+      expect(right.wait).toBe(0);
+      if ("succeeded" in right) right.succeeded();
+    }
   });
 });
 

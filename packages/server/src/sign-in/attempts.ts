@@ -14,25 +14,26 @@ interface Limit {
   readonly free: number;
   /** Longest wait in seconds. */
   readonly longest: number;
+  /** Seconds of quiet after which failures are forgotten. */
+  readonly forget: number;
 }
 
 /** How much is let through, for each of the three. */
 export type Limits = Readonly<Record<"pair" | "account" | "address", Limit>>;
 
 const PASSWORD_LIMITS: Limits = {
-  pair: { free: 5, longest: 900 },
-  account: { free: 20, longest: 60 },
-  address: { free: 50, longest: 300 },
+  pair: { free: 5, longest: 900, forget: 900 },
+  account: { free: 20, longest: 60, forget: 900 },
+  address: { free: 50, longest: 300, forget: 900 },
 };
 
 /**
  * A code has a million values, and whoever guesses one knows the password already: here the account's own limit grows long,
- * though its owner then waits, too.
+ * though its owner then waits, too. And it is remembered for a day: else whoever waits a little longer than they have to would
+ * begin anew each time.
  */
-export const CODE_LIMITS: Limits = { ...PASSWORD_LIMITS, account: { free: 10, longest: 900 } };
+export const CODE_LIMITS: Limits = { ...PASSWORD_LIMITS, account: { free: 10, longest: 900, forget: 86_400 } };
 
-/** Seconds of quiet after which failures are forgotten. */
-const FORGET = 900;
 /** How many of each kind are remembered; the least recent goes first, so one kind can not push out another. */
 const REMEMBERED = 20_000;
 
@@ -61,9 +62,9 @@ export interface Attempts {
 
 /** Makes the counts, empty. */
 export function createAttempts(limits: Limits = PASSWORD_LIMITS): Attempts {
-  const pairs = createCounts();
-  const accounts = createCounts();
-  const addresses = createCounts();
+  const pairs = createCounts(limits.pair);
+  const accounts = createCounts(limits.account);
+  const addresses = createCounts(limits.address);
 
   return {
     begin(who, source, now) {
@@ -87,8 +88,9 @@ export function createAttempts(limits: Limits = PASSWORD_LIMITS): Attempts {
         wait: 0,
         succeeded() {
           // The account's owner was here, from this address: only what others did stays counted.
+          const own = tried[0]?.one.failures ?? 0;
           for (const [i, { one, until }] of tried.entries()) {
-            one.failures = i === 0 ? 0 : Math.max(0, one.failures - 1);
+            one.failures = Math.max(0, one.failures - own);
             one.until = i === 0 ? 0 : until;
           }
         },
@@ -103,12 +105,12 @@ interface Counts {
   add(key: string, now: number): Count;
 }
 
-function createCounts(): Counts {
+function createCounts({ forget }: Limit): Counts {
   const counts = new LRUCache<string, Count>({ max: REMEMBERED });
   return {
     known(key, now) {
       const found = counts.get(key);
-      return found !== undefined && now - found.last <= FORGET ? found : undefined;
+      return found !== undefined && now - found.last <= forget ? found : undefined;
     },
     add(key, now) {
       const one = fresh(now);
