@@ -46,3 +46,13 @@ describe("a nonce", () => {
     );
   });
 });
+
+test.each<[string, unknown]>([
+  ["no bytes", new Uint8Array()],
+  ["31 bytes", new Uint8Array(31)],
+  ["a text", "a text that is longer than 32 characters"],
+  ["a list of numbers", Array.from({ length: 32 }, () => 1)],
+])("%s are no secret", (_, given) => {
+  // As JavaScript would give it.
+  expect(() => dpopNonces(given as Uint8Array)).toThrow(expect.objectContaining({ code: "configuration" }));
+});

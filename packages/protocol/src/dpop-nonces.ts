@@ -1,4 +1,8 @@
 import { encodeBase64url } from "./encoding.ts";
+import { CredenceError } from "./errors.ts";
+
+/** Bytes of the secret at the least: as many as the hash has. @see RFC 2104 §3 */
+const MIN_SECRET = 32;
 
 /** Nonces that every process with the same secret makes and accepts: nothing is stored. */
 export interface DpopNonces {
@@ -13,9 +17,15 @@ export interface DpopNonces {
  *
  * @param secret - At least 32 bytes.
  * @param period - Seconds for which one nonce is handed out; it is accepted for one more. 60 by default.
+ * @throws CredenceError `configuration` for a shorter secret, or one that is no bytes.
  * @see RFC 9449 §8
  */
 export function dpopNonces(secret: Uint8Array, period = 60): DpopNonces {
+  // A text, as JavaScript may give it, would be read as zeros.
+  if (!(secret instanceof Uint8Array) || secret.length < MIN_SECRET)
+    throw new CredenceError(`The secret of DPoP nonces is not a Uint8Array of at least ${MIN_SECRET} bytes`, {
+      code: "configuration",
+    });
   const algorithm = { name: "HMAC", hash: "SHA-256" } as const;
   const key = crypto.subtle.importKey("raw", Uint8Array.from(secret), algorithm, false, ["sign"]);
   const nonceOf = async (number: number): Promise<string> => {
