@@ -15,6 +15,11 @@ const client = { clientId: "a", method: "client_secret_basic", clientSecret: "s"
 // As JavaScript would give it.
 const misnamed = { clientId: "a", method: "client_secret_basic", secret: "s" } as unknown as typeof client;
 
+/** As JavaScript would give it. */
+function js(change: object): Partial<ResourceServerOptions<Account>> {
+  return change;
+}
+
 function options(change: Partial<ResourceServerOptions<Account>> = {}): ResourceServerOptions<Account> {
   return {
     issuer: ISSUER,
@@ -79,6 +84,31 @@ test.each<[string, Partial<ResourceServerOptions<Account>> | (() => Partial<Reso
   ["a lifetime of nothing", { accessToken: { lifetime: 0 } }, /lifetime/],
   ["issuing without checking", { accessToken: { issue: () => "x" } }, /go together/],
   ["checking without issuing", { accessToken: { check: () => undefined } }, /go together/],
+  ["a format of access tokens that is none", js({ accessToken: { format: "JWT" } }), /neither jwt nor opaque: JWT/],
+  ["no resources at all", js({ resources: undefined }), /resources is empty/],
+  ["scopes as a list", js({ resources: { [MCP]: { scopes: ["read"] } } }), /scopes of .*\/mcp is not an object/],
+  ["a resource without scopes", js({ resources: { [MCP]: {} } }), /scopes of .*\/mcp is not an object/],
+  ["no customers at all", js({ customers: undefined }), /customers is neither a list nor a look-up/],
+  ["a customer without issuers", js({ customers: [{ id: "acme" }] }), /no list of issuers: acme/],
+  [
+    "accounts on the fly that nothing makes",
+    { customers: [{ id: "acme", issuers: [{ issuer: "https://i.example", jit: true }] }] },
+    /https:\/\/i.example has jit, and there is no provision/,
+  ],
+  ["no clients at all", js({ clients: undefined }), /clients is neither a list nor a look-up/],
+  ["a client with its id under another name", js({ clients: [{ ...client, clientId: undefined }] }), /no clientId/],
+  ["a client without a method", js({ clients: [{ ...client, method: undefined }] }), /method of a is not one of/],
+  ["a client of an unknown method", js({ clients: [{ ...client, method: "basic" }] }), /method of a .*none: basic/],
+  ["a client without its keys", js({ clients: [{ clientId: "a", method: "private_key_jwt" }] }), /no jwks.*: a$/],
+  ["no look-up of people", js({ resolveSubject: undefined }), /resolveSubject is not a function/],
+  ["no record", js({ record: undefined }), /record is not a function/],
+  ["no signing key", js({ signingKey: undefined }), /signingKey is missing/],
+  ["a signing key that is public", () => js({ signingKey: key.publicJwk }), /no private part/],
+  [
+    "a signing key with its public half beside it",
+    () => js({ signingKey: { privateJwk: {} } }),
+    /no kid: .*privateJwk/,
+  ],
   ["a signer without its public key", () => ({ signingKey: key.signer }), /not among publicKeys/],
 ])("%s is refused at the start", (_, change, message) => {
   const all = options(typeof change === "function" ? change() : change);

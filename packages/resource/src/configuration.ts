@@ -1,4 +1,4 @@
-import { CredenceError, parseResource, parseScope } from "@credence/protocol";
+import { CredenceError, isObject, parseResource, parseScope } from "@credence/protocol";
 import { isLoopbackHost } from "@credence/protocol/fetch";
 import { type JwkSet, type PrivateJwk, type PublicJwk, parseJwks, type Signer } from "@credence/protocol/jws";
 import type { GrantOptions, ResourceServerOptions } from "./options.ts";
@@ -12,6 +12,9 @@ import type { Account } from "./redeem/subject.ts";
  */
 export function checkOptions<A extends Account>(options: ResourceServerOptions<A>): void {
   checkGrantOptions(options);
+  if (!isLookUp(options.clients)) throw wrong("clients is neither a list nor a look-up");
+  if (options.signingKey === undefined)
+    throw wrong("signingKey is missing; `generateSigningKey` makes one, to keep where you keep secrets");
   checkClients(options);
   checkAccessToken(options);
 }
@@ -24,7 +27,16 @@ export function checkOptions<A extends Account>(options: ResourceServerOptions<A
 export function checkGrantOptions<A extends Account>(options: GrantOptions<A>): void {
   checkIssuer(options.issuer, options.development ?? false);
   checkResources(options);
+  if (!isLookUp(options.customers)) throw wrong("customers is neither a list nor a look-up");
   checkCustomers(options);
+  if (typeof options.resolveSubject !== "function") throw wrong("resolveSubject is not a function");
+  // Nothing is issued that is not on record: without it, every redemption would fail.
+  if (typeof options.record !== "function") throw wrong("record is not a function");
+}
+
+/** As JavaScript may give it: a list or a function. */
+function isLookUp(given: unknown): boolean {
+  return Array.isArray(given) || typeof given === "function";
 }
 
 function checkIssuer(issuer: string, development: boolean): void {
@@ -37,10 +49,12 @@ function checkIssuer(issuer: string, development: boolean): void {
 }
 
 function checkResources<A extends Account>({ resources }: GrantOptions<A>): void {
-  const entries = Object.entries(resources);
+  const entries = Object.entries(resources ?? {});
   if (entries.length === 0) throw wrong("resources is empty");
   for (const [resource, { scopes, defaultScopes = [] }] of entries) {
     if (!parseResource(resource).ok) throw wrong(`a resource is not an absolute URI without fragment: ${resource}`);
+    // The indices of a list would pass for names of scopes.
+    if (!isObject(scopes)) throw wrong(`scopes of ${resource} is not an object from each scope to its description`);
     const names = Object.keys(scopes);
     const odd = names.find((name) => name.includes(" ") || !parseScope(name).ok);
     if (odd !== undefined) throw wrong(`not a scope token: ${odd}`);
@@ -50,11 +64,15 @@ function checkResources<A extends Account>({ resources }: GrantOptions<A>): void
   }
 }
 
-function checkCustomers<A extends Account>({ customers, issuer: own }: GrantOptions<A>): void {
+function checkCustomers<A extends Account>({ customers, issuer: own, provision }: GrantOptions<A>): void {
   if (typeof customers === "function") return;
   const seen = new Set<string>();
-  for (const { issuer, tenant } of customers.flatMap((customer) => customer.issuers)) {
+  const without = customers.find(({ issuers }) => !Array.isArray(issuers));
+  if (without !== undefined) throw wrong(`a customer has no list of issuers: ${without.id}`);
+  for (const { issuer, tenant, jit } of customers.flatMap((customer) => customer.issuers)) {
     if (!URL.canParse(issuer)) throw wrong(`an issuer is not a URL: ${issuer}`);
+    if (jit === true && provision === undefined)
+      throw wrong(`${issuer} has jit, and there is no provision that could make an account`);
     // An IdP must not honour its own ID-JAG, and our own keys must vouch for nobody.
     if (issuer === own) throw wrong("this server's own issuer is among the trusted ones");
     // (iss, tenant) alone selects the customer: it must select one.
@@ -63,11 +81,17 @@ function checkCustomers<A extends Account>({ customers, issuer: own }: GrantOpti
   }
 }
 
+const METHODS: readonly string[] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
 function checkClients<A extends Account>({ clients, resources }: ResourceServerOptions<A>): void {
   if (typeof clients === "function") return;
   const ids = new Set<string>();
   for (const client of clients) {
-    if (client.clientId === "") throw wrong("a client has no clientId");
+    if (!client.clientId) throw wrong("a client has no clientId");
+    if (!METHODS.includes(client.method))
+      throw wrong(`the method of ${client.clientId} is not one of ${METHODS.join(", ")}: ${client.method}`);
+    if (client.method === "private_key_jwt" && !parseJwks(client.jwks))
+      throw wrong(`a client of private_key_jwt has no jwks, or one without a usable key: ${client.clientId}`);
     if (ids.has(client.clientId)) throw wrong(`two clients have the same clientId: ${client.clientId}`);
     ids.add(client.clientId);
     const introspected = typeof client.introspects === "object" ? client.introspects : [];
@@ -81,12 +105,16 @@ function checkClients<A extends Account>({ clients, resources }: ResourceServerO
 
 function checkAccessToken<A extends Account>({ accessToken, signingKey, publicKeys }: ResourceServerOptions<A>): void {
   const { issue, check, lifetime = 300 } = accessToken ?? {};
-  if (accessToken?.format === "opaque" && issue !== undefined)
-    throw wrong("accessToken.format and .issue exclude each other");
+  const { format = "jwt" }: { readonly format?: string } = accessToken ?? {};
+  if (format !== "jwt" && format !== "opaque") throw wrong(`accessToken.format is neither jwt nor opaque: ${format}`);
+  if (format === "opaque" && issue !== undefined) throw wrong("accessToken.format and .issue exclude each other");
   if ((issue === undefined) !== (check === undefined)) throw wrong("accessToken.issue and .check go together");
   checkLifetime(lifetime);
   const { kid } = signingKey;
-  if (typeof kid !== "string" || kid === "") throw wrong("signingKey has no kid");
+  if (typeof kid !== "string" || kid === "")
+    throw wrong("signingKey has no kid: of `generateSigningKey` it is the privateJwk");
+  if (!isSigner(signingKey) && typeof signingKey.d !== "string")
+    throw wrong("signingKey has no private part: of `generateSigningKey` it is the privateJwk");
   if (!ownKeys(signingKey, publicKeys).keys.some((key) => key.kid === kid)) {
     throw wrong("the public key of signingKey is not among publicKeys");
   }
