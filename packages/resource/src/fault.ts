@@ -28,9 +28,20 @@ export function port<In extends readonly unknown[], Out>(
 export function faultOf(thrown: unknown): { readonly refusal: Refusal; readonly cause: unknown } {
   if (thrown instanceof CredenceError) {
     const { reason, message, cause = thrown } = thrown;
-    if (isFaultReason(reason)) return { refusal: { reason, detail: message }, cause };
+    if (isFaultReason(reason)) return { refusal: { reason, detail: [message, ...told(cause)].join(": ") }, cause };
   }
   return { refusal: { reason: "internal-fault" }, cause: thrown };
+}
+
+/**
+ * What a failure tells by itself that may stand in a line of the record: this package's own messages, and the codes of systems
+ * (`ECONNREFUSED`). The messages of others may hold anything, and stay in the cause.
+ */
+function told(cause: unknown): readonly string[] {
+  if (!(cause instanceof Error)) return [];
+  const own = cause instanceof CredenceError && (isFaultReason(cause.reason) || cause.code === "configuration");
+  if (own) return [cause.message, ...told(cause.cause)];
+  return "code" in cause && typeof cause.code === "string" && /^\w{1,64}$/.test(cause.code) ? [cause.code] : [];
 }
 
 function isFaultReason(reason: string | undefined): reason is FaultReason {

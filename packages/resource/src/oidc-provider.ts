@@ -28,7 +28,7 @@ import {
 import type { GrantOptions } from "./options.ts";
 import { livenessOf, tokenChecker } from "./protect/check.ts";
 import { serverOf } from "./protect/server-of.ts";
-import type { Facts, Recorder } from "./record.ts";
+import { type Facts, type Recorder, recorderOf } from "./record.ts";
 import type { RegisteredClient } from "./redeem/client.ts";
 import { grantPorts } from "./redeem/ports.ts";
 import { proofOf, spendProof } from "./redeem/proof.ts";
@@ -87,7 +87,7 @@ export function registerJwtBearer<A extends Account>(
   const jwks = tokenKeys(options.accessToken ?? {});
   const store = options.store ?? memoryStore(options.now === undefined ? {} : { now: options.now });
   const ports = grantPorts(all, store);
-  const record: Recorder = async (event) => options.record(event);
+  const record = recorderOf(options);
   const { nonceSecret } = options.dpop ?? {};
   const redeemer: Redeemer<A> = {
     provider,

@@ -107,6 +107,8 @@ export interface GrantOptions<A extends Account = Account> extends AccountPorts<
    * endpoints for tokens, with the exact reason. Nothing is issued before it has resolved.
    */
   readonly record: (event: ReceiverEvent) => void | Promise<void>;
+  /** Told what `record` threw, with the decision id: nothing else knows of it. For the operator's log. */
+  readonly onFault?: (error: unknown, decisionId: string) => void;
   /** Seconds since the epoch; the system's clock by default. */
   readonly now?: () => number;
   /** Fetches issuers' metadata and keys; on Node give it `nodeFetch()` of `@credence/resource/node`. */

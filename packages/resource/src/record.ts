@@ -46,3 +46,21 @@ export type Facts = { -readonly [Name in keyof ReceiverEvent]?: ReceiverEvent[Na
 
 /** Keeps a record; rejects when it can not. */
 export type Recorder = (event: ReceiverEvent) => Promise<void>;
+
+/** An app's record, which rejects where the app's function throws or rejects; what it threw goes to `onFault`. */
+export function recorderOf(options: RecordOptions): Recorder {
+  return async (event) => {
+    try {
+      await options.record(event);
+    } catch (error) {
+      options.onFault?.(error, event.decisionId);
+      throw error;
+    }
+  };
+}
+
+/** Where the record goes, and who hears that it could not be kept. */
+interface RecordOptions {
+  readonly record: (event: ReceiverEvent) => void | Promise<void>;
+  readonly onFault?: (error: unknown, decisionId: string) => void;
+}

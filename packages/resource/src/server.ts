@@ -13,7 +13,7 @@ import { type CheckedToken, tokenChecker, tokenReader } from "./protect/check.ts
 import type { PresentedToken } from "./protect/possession.ts";
 import type { ProtectedHandler } from "./protect/protect.ts";
 import { serverOf } from "./protect/server-of.ts";
-import type { Recorder } from "./record.ts";
+import { recorderOf } from "./record.ts";
 import { grantPorts } from "./redeem/ports.ts";
 import type { Receiver } from "./redeem/redeem.ts";
 import type { Account } from "./redeem/subject.ts";
@@ -87,7 +87,7 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
   const named = namedStore(store);
   const opaque = options.accessToken?.format === "opaque" ? opaqueTokens(named) : undefined;
   const receiver = receiverOf(options, store, opaque);
-  const record: Recorder = async (event) => options.record(event);
+  const record = recorderOf(options);
   const jwks = ownKeys(options.signingKey, options.publicKeys);
   const { issuer, isAlive, now, consume } = receiver;
   const ownFormat = opaque?.check ?? options.accessToken?.check;

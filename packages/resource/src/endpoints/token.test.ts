@@ -91,3 +91,15 @@ test("every answer has a decision id of its own, and no record holds a token or 
   expect(record).not.toContain("s3cret");
   expect(record).not.toContain(String(answers[0]?.body.access_token));
 });
+
+test("what keeps a record from being kept is told to the operator, under the decision id of the answer", async () => {
+  const told: unknown[] = [];
+  const full = new Error("disk full");
+  await using own = await house(() => ({
+    record: () => Promise.reject(full),
+    onFault: (error, decisionId) => void told.push([error, decisionId]),
+  }));
+  const { status, body } = await own.redeem();
+  expect([status, body.error]).toEqual([503, "temporarily_unavailable"]);
+  expect(told).toEqual([[full, body.decision_id]]);
+});

@@ -9,7 +9,7 @@ import { isUnrevoked } from "../revocation.ts";
 import { namedStore, type ResourceStore } from "../store.ts";
 import { trustFinder } from "./customers.ts";
 import type { GrantPorts } from "./redeem.ts";
-import type { Account } from "./subject.ts";
+import type { Account, AccountPorts } from "./subject.ts";
 
 /** Binds the checks of ID-JAGs to an app's options and store: what fails says which of them it was. */
 export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: ResourceStore): GrantPorts<A> {
@@ -32,9 +32,23 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: Re
     isAlive: async (grant) =>
       (await isUnrevoked(grant, store)) &&
       (await port("internal-fault", "isAlive", async () => (await isAlive(grant)) === true)()),
-    accounts: options,
+    accounts: namedAccounts(options),
     narrow: port("internal-fault", "narrow", async (input) => narrowed(narrow ? await narrow(input) : input.scope)),
     now,
+  };
+}
+
+/** The app's accounts; what fails says which of the functions it was. */
+function namedAccounts<A extends Account>(accounts: AccountPorts<A>): AccountPorts<A> {
+  const { linkSubject, provision } = accounts;
+  return {
+    resolveSubject: port("internal-fault", "resolveSubject", async (subject) => accounts.resolveSubject(subject)),
+    ...(linkSubject && {
+      linkSubject: port("internal-fault", "linkSubject", async (seen) => linkSubject.call(accounts, seen)),
+    }),
+    ...(provision && {
+      provision: port("internal-fault", "provision", async (seen) => provision.call(accounts, seen)),
+    }),
   };
 }
 
@@ -42,7 +56,7 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: Re
 function narrowed(left: readonly string[] | Narrowed): Narrowed {
   const { scope, authorizationDetails }: Narrowed = isScopes(left) ? { scope: left } : left;
   const lists = Array.isArray(scope) && (authorizationDetails === undefined || Array.isArray(authorizationDetails));
-  if (!lists) throw new CredenceError("narrow returns lists", { code: "configuration" });
+  if (!lists) throw new CredenceError("it returned something else than lists", { code: "configuration" });
   return { scope, ...(authorizationDetails === undefined ? {} : { authorizationDetails }) };
 }
 
