@@ -30,7 +30,8 @@ export function addSignInSteps(app: Hono<Env>, ports: SignInPorts, answers: Answ
     const interaction = await flow.interactionOf(c);
     const progress = await flow.progressOf(interaction);
     // Who is signed in already, only not strongly enough, is asked for nothing but what is missing.
-    if (progress.kept && c.req.query("as") === undefined) return flow.goOn(c, interaction, progress);
+    const kept = progress.kept && c.req.query("as") === undefined ? await flow.personOf(progress) : undefined;
+    if (kept !== undefined) return flow.goOn(c, interaction, progress);
     return flow.show(c, interaction, { page: emailPage, passkeys: "anybody" });
   });
 

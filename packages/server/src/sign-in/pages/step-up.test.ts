@@ -126,6 +126,19 @@ describe("more for somebody who is signed in", () => {
     expect(after).toMatchObject({ status: 400, html: expect.stringContaining("This sign-in has expired") });
   });
 
+  it("begins with the first step, when the person is disabled on the way", async () => {
+    const { browser } = await withApp();
+    const { page } = await asksMore(browser);
+    const enable = (enabled: boolean) =>
+      house.change((organization) => ({
+        ...organization,
+        people: organization.people.map((one) => (one.id === "alice" ? { ...one, enabled } : one)),
+      }));
+    await enable(false);
+    expect(isFirstStep(await browser.go(page.url))).toBe(true);
+    await enable(true);
+  });
+
   it("is nothing for who is somebody else: they sign in, and the session that there was is over", async () => {
     const { browser, claims } = await signIn(house);
     await setUpApp(browser, house);
