@@ -287,6 +287,40 @@ describe("when a port fails, nothing is issued", () => {
     expect(faults.map(String)).toContain(`Error: ${port} is down`);
   });
 
+  test.each<[string, object, string]>([
+    ["an empty one", {}, "neither permit, deny nor step-up: undefined"],
+    ["one of another effect", { ...PERMIT, effect: "allow" }, "neither permit, deny nor step-up: allow"],
+    ["a denial without a refusal", { effect: "deny", reasons: [], connections: [] }, "deny without a refusal"],
+    ["a step-up without a refusal", { effect: "step-up", reasons: [], connections: [] }, "step-up without a refusal"],
+    ["a permit for no app", { ...PERMIT, app: undefined }, "undefined"],
+  ])("a decision that is none, %s, is a failure too", async (_, given, message) => {
+    // As JavaScript would give it.
+    decision = given as IssuerDecision;
+    const { response, body } = await post();
+    expect([response.status, body.error]).toEqual([503, "temporarily_unavailable"]);
+    expect(body).not.toHaveProperty("access_token");
+    expect(faults.map(String)).toEqual([expect.stringContaining(message)]);
+    expect(events).toMatchObject([{ outcome: "refused", decisionId: body.decision_id }]);
+  });
+
+  test("a record that throws at once, too: a request that is no form is refused as ever", async () => {
+    const odd = tokenExchangeHandler({
+      issuer: ISSUER,
+      onFault: (error) => faults.push(error),
+      ports: {
+        authenticate: async () => refuse("client-unknown"),
+        verifySubject: async () => refuse("subject-token-malformed"),
+        decide: async () => decision,
+        record() {
+          throw new Error("record is down");
+        },
+        sign: async () => "",
+      },
+    });
+    const response = await odd(new Request(url));
+    expect([response.status, faults.map(String)]).toEqual([400, ["Error: record is down"]]);
+  });
+
   test("and what failed is on record, where the record still works", async () => {
     broken = "sign";
     await post();
@@ -295,4 +329,9 @@ describe("when a port fails, nothing is issued", () => {
     ]);
     expect(events[0]).not.toHaveProperty("granted");
   });
+});
+
+test("options that can not work are refused at the start", () => {
+  const nothing = { issuer: ISSUER, ports: {} } as Parameters<typeof tokenExchangeHandler>[0];
+  expect(() => tokenExchangeHandler(nothing)).toThrow(/ports\.authenticate is not a function/);
 });

@@ -10,6 +10,7 @@ import {
   refuse,
 } from "@credence/protocol";
 import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
+import { checkIssuer } from "./configuration.ts";
 import { exchange, type Issuer, reasonOf } from "./exchange/exchange.ts";
 
 /** How the handler is set up. */
@@ -35,11 +36,13 @@ export type TokenExchangeHandler = (request: Request, context?: RequestContext) 
  * Makes the token endpoint's handler for token exchanges.
  *
  * @returns a fetch handler: POST with a form of at most 65,536 bytes in; JSON out, never cached. It does not throw.
+ * @throws CredenceError `configuration` when an option is wrong.
  * @see ID-JAG draft §4.3, RFC 6749 §5.2
  */
 export function tokenExchangeHandler<Client, Subject>(
   options: TokenExchangeOptions<Client, Subject>,
 ): TokenExchangeHandler {
+  checkIssuer(options);
   const now = options.now ?? (() => Date.now() / 1_000);
   const newId = options.newId ?? randomId;
   return async (request, context = {}) => {
@@ -51,9 +54,11 @@ export function tokenExchangeHandler<Client, Subject>(
     if (!form.ok) {
       const { refusal } = form;
       const basis = { reasons: [reasonOf(refusal)], connections: [] };
-      await options.ports
-        .record({ ...basis, decisionId: id, time, outcome: "refused", source, refusal })
-        .catch((error: unknown) => options.onFault?.(error, id));
+      try {
+        await options.ports.record({ ...basis, decisionId: id, time, outcome: "refused", source, refusal });
+      } catch (error) {
+        options.onFault?.(error, id);
+      }
       return refusalResponse(refusal, id, authorization);
     }
     const proofs = { dpop: request.headers.get("dpop"), ...(certificate === undefined ? {} : { certificate }) };

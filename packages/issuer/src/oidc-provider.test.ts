@@ -807,3 +807,13 @@ test("other grants and other clients of the provider are as they were", async ()
   ]);
   expect(events).toEqual([]);
 });
+
+test.each([
+  ["findAccount", /findAccount is not a function/],
+  ["decide", /decide is not a function/],
+  ["record", /record is not a function/],
+  ["signingKey", /signingKey is missing/],
+])("a registration without %s is refused at the start", (name, message) => {
+  const provider = new Provider("https://idp.example", configuration());
+  expect(() => registerTokenExchange(provider, { ...options(), [name]: undefined })).toThrow(message);
+});

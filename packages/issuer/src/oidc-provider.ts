@@ -9,6 +9,7 @@ import { importSigner, JWS_ALGORITHMS, type PrivateJwk, type Signer, signJwt } f
 import { errorOf } from "@credence/protocol/reasons";
 import { TOKEN_EXCHANGE_GRANT, type TokenExchangeAnswer } from "@credence/protocol/token-exchange";
 import type { Client, errors, FindAccount, KoaContextWithOIDC, Provider } from "oidc-provider";
+import { checkFunctions } from "./configuration.ts";
 import { exchange, type Issuer, reasonOf } from "./exchange/exchange.ts";
 import type { ProofOptions } from "./exchange/proof.ts";
 import { type ProviderCertificate, readCertificate } from "./oidc-provider/certificate.ts";
@@ -54,6 +55,7 @@ export interface OwnSubjectOptions<Subject> extends TokenExchangeGrantOptions<Su
  * Clients that list the grant in their `grant_types` may use it; their ID tokens carry a `sid` from then on, and an ID token
  * counts while that session lives. The metadata says what is there.
  *
+ * @throws CredenceError `configuration` when an option is wrong.
  * @see ID-JAG draft §4.3
  */
 export function registerTokenExchange(provider: Provider, options: TokenExchangeGrantOptions): void;
@@ -64,6 +66,7 @@ export function registerTokenExchange<Subject>(
 ): void {
   if ("verifySubject" in options) register(provider, options);
   else {
+    checkFunctions(options, ["findAccount"]);
     const ports = { provider, findAccount: options.findAccount };
     const verifySubject: OwnSubjectOptions<SignedInAccount>["verifySubject"] = (request, ctx) =>
       verifyProviderSubject(request, ctx, ports);
@@ -72,6 +75,8 @@ export function registerTokenExchange<Subject>(
 }
 
 function register<Subject>(provider: Provider, options: OwnSubjectOptions<Subject>): void {
+  checkFunctions(options, ["decide", "record", "verifySubject"]);
+  if (options.dpop !== undefined) checkFunctions(options.dpop, ["markUsed"], "dpop.");
   const { now: clock = () => Date.now() / 1_000, newId = randomId } = options;
   const now = (): number => Math.floor(clock());
   const sign = signerOf(options.signingKey, provider);
@@ -205,6 +210,8 @@ function completed(metadata: object, { dpop }: Pick<TokenExchangeGrantOptions, "
 function signerOf(key: PrivateJwk | Signer, provider: Provider): IssuerPorts<Client, unknown>["sign"] {
   let signer: Promise<Signer> | undefined;
   let published = false;
+  if (key === undefined)
+    throw new CredenceError("The options of the issuer: signingKey is missing", { code: "configuration" });
   return async ({ typ }, claims) => {
     signer ??= isSigner(key) ? Promise.resolve(key) : importSigner(key);
     const idJag = await signJwt(typ, claims, await signer);

@@ -1,4 +1,4 @@
-import { type Form, ok, type Refusal, type Result, refuse } from "@credence/protocol";
+import { CredenceError, type Form, isObject, ok, type Refusal, type Result, refuse } from "@credence/protocol";
 import type { Confirmation } from "@credence/protocol/dpop";
 import { ID_JAG_TYP, type IdJagClaims } from "@credence/protocol/id-jag";
 import { type Proof, type ProofsPresented, useProof } from "@credence/protocol/proof-of-possession";
@@ -58,7 +58,8 @@ export async function exchange<Client, Subject>(
 ): Promise<Result<TokenExchangeAnswer>> {
   const { id, now, source } = input;
   const trace: Trace<Client, Subject> = {};
-  const outcome = await run(input, issuer, trace);
+  // What a port gives that is none of what it may give is a failure too, wherever it shows.
+  const outcome = await attempt("internal-fault", id, issuer, () => run(input, issuer, trace));
   const event: ExchangeEvent<Client, Subject> = {
     outcome: "refused",
     reasons: outcome.ok ? [] : [reasonOf(outcome.refusal)],
@@ -119,7 +120,7 @@ async function run<Client, Subject>(
     actor: actor.value,
     now,
   };
-  const decision = await attempt(down, id, issuer, async () => ok(await ports.decide(question)));
+  const decision = await attempt(down, id, issuer, async () => ok(decided(await ports.decide(question))));
   if (!decision.ok) return decision;
   Object.assign(trace, basisOf(decision.value));
   if (decision.value.effect !== "permit") {
@@ -173,6 +174,19 @@ function boundTo(binding: Confirmation | undefined, permit: Permit): Confirmatio
 function asked(request: TokenExchangeRequest): NonNullable<ExchangeEvent<unknown, unknown>["asked"]> {
   const { audience, resource, scope, authorizationDetails } = request;
   return { audience, resource, scope, authorizationDetails };
+}
+
+/** What is no decision, as JavaScript may give it, must not come near one. */
+function decided(decision: IssuerDecision): IssuerDecision {
+  const { effect, refusal }: { readonly effect?: unknown; readonly refusal?: unknown } = decision;
+  if (effect === "permit") return decision;
+  if (effect !== "deny" && effect !== "step-up") throw wrong(`neither permit, deny nor step-up: ${String(effect)}`);
+  if (!isObject(refusal)) throw wrong(`${effect} without a refusal`);
+  return decision;
+}
+
+function wrong(answer: string): CredenceError {
+  return new CredenceError(`decide answered ${answer}`, { code: "configuration" });
 }
 
 /** A refusal as a reason of its own, for the record of what never came to a decision. */
