@@ -140,6 +140,13 @@ describe("a guarded fetch", () => {
 
   test("says that nobody answers, and that an answer is no JSON", async () => {
     expect(await reasonOf(local("http://127.0.0.1:9/"))).toBe("unreachable");
+    const refusing = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+    const failing = guardedFetch({ fetch: () => Promise.reject(new TypeError("fetch failed", { cause: refusing })) });
+    await expect(failing("https://a.example/x")).rejects.toThrow(
+      /^https:\/\/a\.example could not be reached \(ECONNREFUSED\)$/,
+    );
+    const silent = guardedFetch({ fetch: () => Promise.reject(new TypeError("fetch failed")) });
+    await expect(silent("https://a.example/x")).rejects.toThrow(/^https:\/\/a\.example could not be reached$/);
     const url = await serve((_, response) => response.end("<html>"));
     expect(await reasonOf(local(url).then((answer) => answer.json()))).toBe("not-json");
   });

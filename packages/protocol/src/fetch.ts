@@ -80,12 +80,22 @@ async function attempt<T>(url: URL, run: () => Promise<T>): Promise<T> {
     const inner = cause instanceof Error && cause.cause instanceof CredenceError ? cause.cause : cause;
     if (inner instanceof CredenceError) throw inner;
     const late = cause instanceof Error && cause.name === "TimeoutError";
-    throw new CredenceError(`${url.origin} ${late ? "did not answer in time" : "could not be reached"}`, {
+    const code = late ? undefined : systemCode(cause);
+    const why = late ? "did not answer in time" : `could not be reached${code === undefined ? "" : ` (${code})`}`;
+    throw new CredenceError(`${url.origin} ${why}`, {
       code: "network",
       reason: late ? "timeout" : "unreachable",
       cause,
     });
   }
+}
+
+/** What the system says of it, `ENOTFOUND` or `DEPTH_ZERO_SELF_SIGNED_CERT`, where the runtime's fetch passes it on. */
+function systemCode(thrown: unknown, depth = 0): string | undefined {
+  if (!(thrown instanceof Error) || depth > 3) return undefined;
+  if ("code" in thrown && typeof thrown.code === "string" && /^[A-Z][A-Z0-9_]{1,63}$/.test(thrown.code))
+    return thrown.code;
+  return systemCode(thrown.cause, depth + 1);
 }
 
 function guardedResponse(response: Response, bytes: Uint8Array, url: URL): GuardedResponse {
