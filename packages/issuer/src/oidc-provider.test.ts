@@ -475,6 +475,13 @@ describe("a client", () => {
     expect(grantEvents).not.toContain("success");
   });
 
+  test("that the provider can not read is on record in its words, and they are not on the wire", async () => {
+    const { body } = await exchange(idToken, { change: (form) => form.set("client_secret", "x") });
+    const said = /^invalid_request: .*authentication/;
+    expect(events).toMatchObject([{ refusal: { detail: expect.stringMatching(said) } }]);
+    expect(body.error_description).not.toMatch(/authentication/);
+  });
+
   test("that is not authenticated stands in no record by its name", async () => {
     await exchange(idToken, sentBy(`Basic ${btoa("assistant:wrong")}`));
     expect(events).toMatchObject([{ outcome: "refused" }]);

@@ -67,10 +67,12 @@ const CLIENT_FAULTS: ReadonlyMap<string | undefined, RefusalReason> = new Map([
  */
 export function refusedBefore(
   { oidc }: Pick<KoaContextWithOIDC, "oidc">,
-  { error, error_detail: detail }: errors.OIDCProviderError,
+  { error, error_description: description, error_detail: detail }: errors.OIDCProviderError,
   grant: string,
 ): Refusal {
   if (error === "invalid_client") return { reason: CLIENT_FAULTS.get(detail) ?? "client-auth-malformed" };
   if (oidc.client !== undefined && !oidc.client.grantTypeAllowed(grant)) return { reason: "client-grant" };
-  return { reason: "client-auth-malformed", error: "invalid_request" };
+  // Its own words for the record: metadata of a client that it can not read is the operator's to mend.
+  const words = [error, description].filter((word) => word !== undefined).join(": ");
+  return { reason: "client-auth-malformed", error: "invalid_request", detail: words };
 }
