@@ -31,3 +31,11 @@ test.each([
   const fault = faultOf(await failing().catch((error: unknown) => error));
   expect(fault).toEqual({ refusal: { reason: "internal-fault", detail }, cause: thrown });
 });
+
+test.each<[string, unknown, string | undefined]>([
+  ["what is configured wrongly", new CredenceError("no claims", { code: "configuration" }), "no claims"],
+  ["nothing of what is nobody's", new Error("s3cret"), undefined],
+])("of what no function of the app threw, the record is told %s", (_, thrown, detail) => {
+  const refusal = { reason: "internal-fault", ...(detail === undefined ? {} : { detail }) };
+  expect(faultOf(thrown)).toEqual({ refusal, cause: thrown });
+});

@@ -30,7 +30,8 @@ export function faultOf(thrown: unknown): { readonly refusal: Refusal; readonly 
     const { reason, message, cause = thrown } = thrown;
     if (isFaultReason(reason)) return { refusal: { reason, detail: [message, ...told(cause)].join(": ") }, cause };
   }
-  return { refusal: { reason: "internal-fault" }, cause: thrown };
+  const detail = told(thrown).join(": ");
+  return { refusal: { reason: "internal-fault", ...(detail === "" ? {} : { detail }) }, cause: thrown };
 }
 
 /**

@@ -103,7 +103,7 @@ describe("a SQLite file", () => {
 
   test("where there can be none: the store is not made", () => {
     expect(() => sqliteStore(join(directory, "missing", "store.db"))).toThrow(
-      expect.objectContaining({ reason: "store-unavailable" }),
+      expect.objectContaining({ reason: "store-unavailable", message: expect.stringContaining("missing") }),
     );
   });
 

@@ -39,7 +39,7 @@ export interface SqliteStore extends ResourceStore {
 export function sqliteStore(database: string | DatabaseSync, options: SqliteStoreOptions = {}): SqliteStore {
   const { prefix = "credence_", timeout = 2, now } = options;
   const tables = tableNames(prefix);
-  const db = attempt(() => (typeof database === "string" ? open(database, timeout) : database));
+  const db = typeof database === "string" ? attempt(() => open(database, timeout), `open ${database}`) : database;
   const run = attempt(() => statements(db, tables));
   /** `null`: by the clock of SQLite, read once the lock is held. */
   const clock = (): number | null => (now ? Math.floor(now()) : null);
@@ -155,10 +155,11 @@ function indexOf(table: string): string {
 }
 
 /** Whatever goes wrong in SQLite is a store that is not there. */
-function attempt<T>(work: () => T): T {
+function attempt<T>(work: () => T, what?: string): T {
   try {
     return work();
   } catch (cause) {
-    throw cause instanceof CredenceError ? cause : storeFault("The SQLite store failed", cause);
+    if (cause instanceof CredenceError) throw cause;
+    throw storeFault(`The SQLite store ${what === undefined ? "failed" : `could not ${what}`}`, cause);
   }
 }

@@ -22,7 +22,10 @@ export function serverOf({ issuer, resources: definitions, route, check, revoke 
     const [only] = resources;
     const one = resource ?? (resources.length === 1 ? only : undefined);
     if (one !== undefined && definitions.has(one)) return one;
-    throw new CredenceError("Name one of the server's resources", { code: "configuration" });
+    const given = resource === undefined ? "none was named" : `not ${resource}`;
+    throw new CredenceError(`Name one of the server's resources: ${resources.join(", ")} (${given})`, {
+      code: "configuration",
+    });
   };
   const guard = ({ resource, scopes = [], maxAge, acrValues }: ProtectOptions): Guard => {
     const one = chosen(resource);
