@@ -18,6 +18,7 @@ import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
 import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPage } from "./pages/sign-out-pages.ts";
 import { basePath, PATHS } from "./paths.ts";
+import { tookLastStep } from "./same-browser.ts";
 import { sourceOf } from "./source.ts";
 
 /** The part of the store that sign-in works with. */
@@ -107,7 +108,7 @@ function asFetch(fetch: GuardedFetch): ConfigurationPorts["fetch"] {
 }
 
 /** Answers with one of our pages. */
-type Show = (ctx: KoaContextWithOIDC, page: (house: House) => Page) => Promise<void>;
+type Show = (ctx: Pick<KoaContextWithOIDC, "body" | "set">, page: (house: House) => Page) => Promise<void>;
 
 function shower(house: ProviderOptions["house"]): Show {
   return async (ctx, page) => {
@@ -159,6 +160,13 @@ function surround(provider: Provider, options: ProviderOptions, show: Show): voi
       grantOfflineAccess(ctx);
       // Where oidc-provider finds the path that it is mounted at, by comparing the two.
       Object.assign(ctx.req, { originalUrl: `${basePath(options.issuer)}${ctx.url}` });
+    }
+    if (ctx.path.startsWith(`${PATHS.authorize}/`) && !(await tookLastStep(provider, ctx.cookies))) {
+      ctx.status = 400;
+      const reference = newReference();
+      const code = "session_expired";
+      options.report({ reference, code, error: new errors.SessionNotFound("the last step was in another browser") });
+      return show(ctx, (ours) => errorPage(ours, { ...errorWords(code, ctx.status), code, reference }));
     }
     await next();
     // Typed as Koa's own; oidc-provider has put its context into it meanwhile, where a route matched.

@@ -12,6 +12,7 @@ import { type PasskeyPlace, signInOptions } from "../factors/passkeys.ts";
 import { referenceOf } from "../fault.ts";
 import { basePath, PATHS } from "../paths.ts";
 import { dropProgress, type Interaction, keepProgress, type Progress, progressOf, wantedAcr } from "../progress.ts";
+import { lastStep, lastStepCookie } from "../same-browser.ts";
 import { sourceOf } from "../source.ts";
 import { type NextStep, nextStep } from "../steps.ts";
 import type { Answers, Ctx, Status } from "./answers.ts";
@@ -155,7 +156,11 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
     await ports.record({ type: "sign-in-succeeded", personId: person.id, methods, ...trial, at: when });
     await dropProgress(artifacts, interaction);
     const login = { accountId: person.id, ...described(methods), ts: at, remember: false };
-    return c.redirect(await provider.interactionResult(c.env.incoming, c.env.outgoing, { login }), 303);
+    const step = lastStep();
+    const result = { login, browser: step.mark };
+    const returnTo = await provider.interactionResult(c.env.incoming, c.env.outgoing, result);
+    c.header("set-cookie", lastStepCookie(step, returnTo), { append: true });
+    return c.redirect(returnTo, 303);
   }
 
   /** Somebody else signs in in this browser: the sign-in that was there is over, and its `sid` dead. */

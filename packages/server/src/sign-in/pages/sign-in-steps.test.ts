@@ -216,6 +216,25 @@ describe("the second step", () => {
     expect(resumed).toMatchObject({ status: 200, html: expect.stringContaining('value="bob@acme.example"') });
   });
 
+  it("signs nobody in in another browser, though that one began it and its cookies were planted here", async () => {
+    const eve = createUserAgent();
+    const first = await toEmail(eve);
+    const victim = createUserAgent();
+    for (const [name, value] of eve.cookies) victim.cookies.set(name, value);
+    const answer = await post(
+      await victim.submit(first, { email: ALICE }),
+      { password: PASSWORD },
+      { cookie: cookiesOf(victim) },
+    );
+    const returnTo = new URL(answer.headers.get("location") ?? "").href;
+    const stolen = await eve.go(returnTo);
+    expect(stolen).toMatchObject({ status: 400, html: expect.stringContaining("expired") });
+    expect((await eve.go(`${house.issuer}/account`)).url).toContain("/sign-in/");
+    const [cookie = ""] = (answer.headers.getSetCookie()[0] ?? "").split(";");
+    const back = await fetch(returnTo, { headers: { cookie: `${cookiesOf(victim)}; ${cookie}` }, redirect: "manual" });
+    expect(new URL(back.headers.get("location") ?? "").searchParams.get("code")).toBeTruthy();
+  });
+
   it("signs nobody in when that can not be put on record", async () => {
     const browser = createUserAgent();
     house.broken.record = true;
