@@ -243,12 +243,18 @@ function firstAlgorithm(keys: readonly JWK[]): "ES256" | "RS256" {
   return keys[0]?.alg === "RS256" ? "RS256" : "ES256";
 }
 
-/** Cookies know no ports: two servers on one host must not read each other's. */
+/**
+ * Cookies know no ports: two servers on one host must not read each other's. And over TLS nobody but this host can write the
+ * session's, no neighbouring subdomain either: else somebody could be at another's account without noticing.
+ * @see RFC 6265bis §4.1.3.2 (`__Host-`)
+ */
 function cookieNames(issuer: string) {
-  const { port } = new URL(issuer);
+  const { port, protocol } = new URL(issuer);
   const suffix = port === "" ? "" : `_${port}`;
+  const thisHostAlone = protocol === "https:" ? "__Host-" : "";
   return {
-    session: `credence_session${suffix}`,
+    session: `${thisHostAlone}credence_session${suffix}`,
+    // These two are for one path each, which that prefix does not allow. What else guards them: `same-browser.ts`.
     interaction: `credence_sign_in${suffix}`,
     resume: `credence_resume${suffix}`,
   };

@@ -86,6 +86,31 @@ describe("somebody signs in", () => {
     expect(page.html).toContain("Sign in");
   });
 
+  it("over TLS with a session cookie that no neighbouring host can write", async () => {
+    const secure = await startHouse({ issuer: "https://login.acme.example" });
+    // As a proxy in front would hand it on.
+    const { url } = secure.listener;
+    const browser = createUserAgent();
+    const account = await browser.go(`${url}/account`);
+    const authorize = await browser.go(account.left?.href.replace(secure.issuer, url) ?? "");
+    const { left } = await typeIn(browser, authorize, "alice@acme.example");
+    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const done = await fetch(left?.href.replace(secure.issuer, url) ?? "", { headers: { cookie }, redirect: "manual" });
+    const session = done.headers.getSetCookie().filter((line) => line.includes("credence_session"));
+    expect(session).toHaveLength(2);
+    for (const line of session) {
+      expect(line).toMatch(/^__Host-credence_session(\.sig)?=/);
+      expect(line).toMatch(/; path=\/;/);
+      expect(line).toMatch(/; secure/);
+      expect(line).not.toMatch(/domain/i);
+    }
+    const mine = session.map((line) => line.split(";", 1)[0]).join("; ");
+    expect(await (await fetch(`${url}/account`, { headers: { cookie: mine } })).text()).toContain("alice@acme.example");
+    const planted = mine.replaceAll("__Host-", "");
+    expect((await fetch(`${url}/account`, { headers: { cookie: planted }, redirect: "manual" })).status).toBe(303);
+    await secure.stop();
+  });
+
   it("without offline_access and gets no refresh token", async () => {
     const { tokens } = await signIn(house, { scope: "openid email" });
     expect(tokens.refresh_token).toBeUndefined();
