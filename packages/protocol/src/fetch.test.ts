@@ -199,6 +199,17 @@ describe("nodeFetch", () => {
     expect(await reasonOf(fetch(`${url}/wait`))).toBe("timeout");
   });
 
+  test.each([
+    ["a status above all others", "999 Odd", "status-invalid"],
+    ["a status below all others", "099 Odd", "status-invalid"],
+    ["an upgrade that nobody asked for", "101 Other\r\nupgrade: other\r\nconnection: upgrade", "unreachable"],
+  ])("fails at %s, and neither throws into the process nor waits for ever", async (_, answer, reason) => {
+    const url = await serve(({ socket }) => void socket.end(`HTTP/1.1 ${answer}\r\ncontent-length: 0\r\n\r\n`));
+    expect(await reasonOf(nodeFetch({ allowLoopback: true })(url))).toBe(reason);
+    const fetch = guardedFetch({ fetch: nodeFetch({ allowLoopback: true }), allowLoopback: true });
+    expect(await reasonOf(fetch(url))).toBe(reason);
+  });
+
   test("under the guard still refuses redirects and large answers", async () => {
     const fetch = guardedFetch({ fetch: nodeFetch({ allowLoopback: true }), allowLoopback: true, maxBytes: 10 });
     expect(await reasonOf(fetch(await serve((_, r) => r.writeHead(301, { location: "/" }).end())))).toBe("redirect");

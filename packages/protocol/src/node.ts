@@ -35,23 +35,35 @@ export function nodeFetch(options: { readonly allowLoopback?: boolean } = {}): t
       const sent = send(url, { method: request.method, headers, lookup: checkedLookup, signal, agent });
       // An aborted signal's own reason says whether it was a time limit.
       sent.on("error", (error) => reject(signal.aborted ? signal.reason : error));
-      sent.on("response", (answer) => resolve(toResponse(answer)));
+      sent.on("response", (answer) => resolve(toResponse(answer, url)));
+      // Who answers with an upgrade that nobody asked for makes Node hang up, without an error and without a response.
+      sent.on("close", () => reject(noAnswer(url, "ended the connection without an answer", "unreachable")));
       sent.end(body);
     });
   };
 }
 
-function toResponse(answer: IncomingMessage): Response {
+/** Rejects, and does not throw into Node's own event: nobody would catch it there, and the process would end. */
+async function toResponse(answer: IncomingMessage, url: URL): Promise<Response> {
   const headers = new Headers();
   for (const [name, values] of Object.entries(answer.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);
   }
   const status = answer.statusCode ?? 502;
+  // RFC 9110 §15: what lies outside is no final status, and a Web response can not have it.
+  if (status < 200 || status > 599) {
+    answer.destroy();
+    throw noAnswer(url, "answered with a status that is none", "status-invalid");
+  }
   const empty = status === 204 || status === 205 || status === 304;
   if (empty) answer.resume();
   // Node's own type for a web stream is the same stream under another name.
   const body = empty ? null : (Readable.toWeb(answer) as unknown as ReadableStream);
   return new Response(body, { status, headers });
+}
+
+function noAnswer({ origin }: URL, what: string, reason: string): CredenceError {
+  return new CredenceError(`${origin} ${what}`, { code: "network", reason });
 }
 
 const FOR_DEVELOPMENT = " For development on this machine: nodeFetch({ allowLoopback: true }).";
