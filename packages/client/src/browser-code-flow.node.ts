@@ -1,18 +1,10 @@
-import { createServer } from "node:http";
 import type { CodeFlow } from "./code-flow.ts";
-import { placeError } from "./errors.ts";
-import { comeBack, listen, openBrowser } from "./loopback.node.ts";
+import { type BrowserOptions, DEFAULT_PATH, throughBrowser } from "./loopback.node.ts";
 
 /** How a person is asked at an app by their own browser. */
-export interface BrowserCodeFlowOptions extends Pick<CodeFlow, "clientMetadataUrl" | "register"> {
-  /** Opens a URL in the person's browser; by default the desktop's own way. */
-  readonly open?: (url: string) => unknown;
+export interface BrowserCodeFlowOptions extends Pick<CodeFlow, "clientMetadataUrl" | "register">, BrowserOptions {
   /** Port to listen on at 127.0.0.1: it stands in the redirect URI, so it is a fixed one; 3118 by default. */
   readonly port?: number;
-  /** Path of the redirect URI; `/callback` by default. */
-  readonly path?: string;
-  /** Seconds that the person has; 300 by default. */
-  readonly timeout?: number;
 }
 
 /**
@@ -23,27 +15,14 @@ export interface BrowserCodeFlowOptions extends Pick<CodeFlow, "clientMetadataUr
  * @see RFC 8252 §7.3
  */
 export function browserCodeFlow(options: BrowserCodeFlowOptions = {}): CodeFlow {
-  const { open = openBrowser, port = 3118, path = "/callback", timeout = 300, ...introduced } = options;
+  const { open, port = 3118, path = DEFAULT_PATH, timeout, ...introduced } = options;
   let turn: Promise<unknown> = Promise.resolve();
 
-  async function authorize(url: string): Promise<URL> {
-    const server = createServer();
-    try {
-      await listen(server, port);
+  const authorize = (url: string): Promise<URL> =>
+    throughBrowser({ leg: "code-flow", port, open, path, timeout }, async () => {
       const state = new URL(url).searchParams.get("state");
-      const returned = comeBack(server, { leg: "code-flow", path, state, timeout, finish: async (back) => back });
-      const opened = (async () => {
-        await open(url);
-        return returned;
-      })();
-      return await Promise.race([returned, opened]);
-    } catch (cause) {
-      throw placeError(cause, { leg: "code-flow", party: "the person's browser" });
-    } finally {
-      server.close();
-      server.closeAllConnections();
-    }
-  }
+      return { url, state, finish: async (back) => back };
+    });
 
   return {
     ...introduced,

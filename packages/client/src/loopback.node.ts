@@ -1,10 +1,71 @@
 /** The person's own browser, and the listener on this machine that it comes back to. @see RFC 8252 §7.3 */
 import { spawn } from "node:child_process";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { AgentError, type Leg } from "./errors.ts";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { AgentError, type Leg, placeError } from "./errors.ts";
+
+/** How the person's browser is sent away, and waited for. */
+export interface BrowserOptions {
+  /** Opens a URL in the person's browser; by default the desktop's own way. */
+  readonly open?: ((url: string) => unknown) | undefined;
+  /** Path of the redirect URI; `/callback` by default. */
+  readonly path?: string | undefined;
+  /** Seconds that the person has; 300 by default. */
+  readonly timeout?: number | undefined;
+}
+
+/** For which leg, and where the browser comes back to. */
+export interface LoopbackOptions extends BrowserOptions {
+  readonly leg: Leg;
+  /** Port to listen on at 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A request that a browser is sent away with. */
+export interface BrowserRequest<T> {
+  readonly url: string;
+  /** By which the answer to it is known. */
+  readonly state: string | null;
+  /** What the URL that the browser came back to becomes. */
+  finish(url: URL): Promise<T>;
+}
+
+/** Of the redirect URI. */
+export const DEFAULT_PATH = "/callback";
+
+/**
+ * Sends the person's browser away, and listens on this machine until it comes back.
+ *
+ * @param begin - Makes the request, once its redirect URI is known.
+ * @throws AgentError, `network` with reason `timeout` when nobody comes back in time; whatever `signal` was aborted with.
+ * @see RFC 8252 §7.3
+ */
+export async function throughBrowser<T>(
+  { leg, port, signal, open = (url) => openBrowser(url, leg), path = DEFAULT_PATH, timeout = 300 }: LoopbackOptions,
+  begin: (redirectUri: string) => Promise<BrowserRequest<T>>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const server = createServer();
+  try {
+    const { url, state, finish } = await begin(`http://127.0.0.1:${await listen(server, port)}${path}`);
+    const returned = comeBack(server, { leg, path, state, timeout, signal, finish });
+    const opened = (async () => {
+      await open(url);
+      return returned;
+    })();
+    // Whichever fails first ends the waiting: a browser that could not be opened is such a failure.
+    return await Promise.race([returned, opened]);
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    throw placeError(cause, { leg, party: "the person's browser" });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
 
 /** The port; the loopback address by number, because `localhost` may lead elsewhere (RFC 8252 §8.3). */
-export function listen(server: Server, port: number): Promise<number> {
+function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => {
@@ -14,20 +75,11 @@ export function listen(server: Server, port: number): Promise<number> {
   });
 }
 
-/** Whom a listener waits for, and what it does when they come. */
-export interface Awaited<T> {
-  readonly leg: Leg;
-  readonly path: string;
-  /** Of the request that sent them away. */
-  readonly state: string | null;
-  /** Seconds that the person has. */
-  readonly timeout: number;
-  readonly signal?: AbortSignal | undefined;
-  finish(url: URL): Promise<T>;
-}
+type Awaited<T> = Omit<BrowserRequest<T>, "url"> &
+  Pick<LoopbackOptions, "leg" | "signal"> & { readonly path: string; readonly timeout: number };
 
 /** Waits for the person's browser to come back, once. @throws AgentError `network` with reason `timeout`. */
-export function comeBack<T>(server: Server, { leg, path, state, timeout, signal, finish }: Awaited<T>): Promise<T> {
+function comeBack<T>(server: Server, { leg, path, state, timeout, signal, finish }: Awaited<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(nobodyCame(leg, timeout)), timeout * 1_000);
     const stop = (): void => reject(signal?.reason);
@@ -121,14 +173,14 @@ const OPENERS: Readonly<Partial<Record<NodeJS.Platform, readonly [string, ...str
 };
 
 /** Opens the desktop's browser; the URL is one argument, never part of a command line. */
-export function openBrowser(url: string): Promise<void> {
+function openBrowser(url: string, leg: Leg): Promise<void> {
   const [command, ...before] = OPENERS[process.platform] ?? ["xdg-open"];
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...before, url], { stdio: "ignore", detached: true });
     child.once("error", (cause) =>
       reject(
-        new AgentError(`No browser could be opened (${command}). Give signInWithBrowser an open function.`, {
-          leg: "sign-in",
+        new AgentError(`No browser could be opened (${command}). Give an open function.`, {
+          leg,
           party: "the person's browser",
           code: "configuration",
           reason: "browser-missing",
