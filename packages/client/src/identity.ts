@@ -2,7 +2,15 @@ import { asObject } from "@credence/protocol";
 import { AgentError } from "./errors.ts";
 import { SingleFlight } from "./flight.ts";
 import type { AgentContext } from "./options.ts";
-import { endSignIn, readSignIn, renewSignIn, type SignIn, signInRequired, subjectOf } from "./sign-in.ts";
+import {
+  endSignIn,
+  type HeldSignIn,
+  readSignIn,
+  renewSignIn,
+  type SignIn,
+  signInRequired,
+  subjectOf,
+} from "./sign-in.ts";
 import type { TokenStore } from "./token-store.ts";
 
 /** A person's sign-in over its life: renewed while the IdP renews it, then over. */
@@ -47,7 +55,7 @@ export const DEFAULT_KEY = "sign-in";
 export async function readKept(
   context: AgentContext,
   { store, key = DEFAULT_KEY }: SessionOptions & { readonly store: TokenStore },
-): Promise<SignIn | undefined> {
+): Promise<HeldSignIn | undefined> {
   const text = await store.get(key);
   const kept = text === undefined ? undefined : asObject(parse(text));
   if (kept === undefined || typeof kept.idToken !== "string") return undefined;
@@ -100,13 +108,12 @@ export function createIdentity(context: AgentContext, signIn: SignIn, keeping: S
   async function adopt(from: TokenStore): Promise<boolean> {
     const kept = await readKept(context, { store: from, key });
     if (kept === undefined || kept.idToken === held.idToken) return false;
-    const found = readSignIn(context, kept);
     // An older one is what could not be replaced when ours was to be kept: its refresh token is used up.
-    if (found.issuedAt < held.issuedAt) return false;
-    if (subjectOf(found.idToken) !== subjectOf(held.idToken)) {
+    if (kept.issuedAt < held.issuedAt) return false;
+    if (subjectOf(kept.idToken) !== subjectOf(held.idToken)) {
       throw signInRequired(where, "Somebody else has signed in under this session's key");
     }
-    held = found;
+    held = kept;
     return true;
   }
 
@@ -114,15 +121,20 @@ export function createIdentity(context: AgentContext, signIn: SignIn, keeping: S
     const { refreshToken } = held;
     if (!refreshToken) throw signInRequired(where, "The sign-in has expired, and there is no refresh token");
     // Kept at once: a rotated token that got lost would end the whole grant (RFC 9700 §4.14.2).
-    held = readSignIn(context, await renewSignIn(context, held, refreshToken));
+    held = await renewSignIn(context, held, refreshToken);
     context.watch({ type: "renewed", expiresAt: held.expiresAt });
     // Signed out meanwhile: held only to be revoked.
     if (!over) await keep();
   }
 
-  async function keep(): Promise<void> {
+  /** As it is kept, and handed out. */
+  function signInNow(): SignIn {
     const { idToken, refreshToken, expiresAt } = held;
-    const kept = { idToken, expiresAt, ...(refreshToken === undefined ? {} : { refreshToken }) };
+    return { idToken, expiresAt, ...(refreshToken === undefined ? {} : { refreshToken }) };
+  }
+
+  async function keep(): Promise<void> {
+    const kept = signInNow();
     try {
       await store?.set(key, JSON.stringify(kept));
       await save?.(kept);
@@ -141,8 +153,7 @@ export function createIdentity(context: AgentContext, signIn: SignIn, keeping: S
     renewable: () => held.refreshToken !== undefined,
     current() {
       assertAlive();
-      const { idToken, refreshToken, expiresAt } = held;
-      return { idToken, expiresAt, ...(refreshToken === undefined ? {} : { refreshToken }) };
+      return signInNow();
     },
     async idToken(refused) {
       assertAlive();

@@ -1,6 +1,6 @@
 import { asObject } from "@credence/protocol";
 import type { ClientIdentity } from "@credence/protocol/client-auth";
-import type { GuardedFetch } from "@credence/protocol/fetch";
+import { type GuardedFetch, isLoopbackHost } from "@credence/protocol/fetch";
 import type { AuthorizationServerMetadata } from "@credence/protocol/metadata";
 import { AgentError, errorOfAnswer, mismatch, type Where } from "./errors.ts";
 
@@ -83,5 +83,5 @@ function chooseMethod(
 /** OpenID Connect Registration §2: a program of the person's own comes back by loopback or by a scheme of its own. */
 function isNative(redirectUri: string): boolean {
   const { protocol, hostname } = new URL(redirectUri);
-  return protocol === "https:" ? false : protocol !== "http:" || /^(localhost|127\.|\[::1\])/.test(hostname);
+  return protocol === "http:" ? isLoopbackHost(hostname) : protocol !== "https:";
 }

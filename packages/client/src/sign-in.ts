@@ -36,6 +36,13 @@ export interface SignIn {
   readonly expiresAt?: number;
 }
 
+/** A sign-in whose ID token was read. */
+export interface HeldSignIn extends SignIn {
+  readonly expiresAt: number;
+  /** Seconds since the epoch at which the ID token was issued. */
+  readonly issuedAt: number;
+}
+
 /** What an authorization request asks for. */
 export interface SignInOptions {
   /** Where the IdP sends the person back to, registered there; without a query. */
@@ -103,7 +110,7 @@ export async function completeSignIn(
   context: AgentContext,
   callbackUrl: string | URL,
   checks: SignInChecks,
-): Promise<Required<Pick<SignIn, "idToken" | "expiresAt">> & SignIn> {
+): Promise<HeldSignIn> {
   return withIdp(context, async (configuration) => {
     const current = new URL(checks.redirectUri);
     current.search = new URL(callbackUrl, checks.redirectUri).search;
@@ -125,7 +132,7 @@ export async function completeSignIn(
  * @throws AgentError `sign_in_required` when the IdP no longer renews it.
  * @see OpenID Connect Core §12
  */
-export async function renewSignIn(context: AgentContext, current: SignIn, refreshToken: string): Promise<SignIn> {
+export async function renewSignIn(context: AgentContext, current: SignIn, refreshToken: string): Promise<HeldSignIn> {
   return withIdp(context, async (configuration, where) => {
     const answer = await refreshTokenGrant(configuration, refreshToken).catch((cause: unknown) => {
       const error = translate(cause, where);
@@ -182,10 +189,7 @@ function browserUrl(context: AgentContext, url: URL): string {
  *
  * @throws AgentError `configuration` when the ID token is not one of this IdP for this client: it would be sent there.
  */
-export function readSignIn(
-  context: AgentContext,
-  signIn: SignIn,
-): SignIn & { readonly expiresAt: number; readonly issuedAt: number } {
+export function readSignIn(context: AgentContext, signIn: SignIn): HeldSignIn {
   const payload = decodeJws(signIn.idToken)?.payload;
   const { iss, aud, exp, iat } = payload ?? {};
   const where = place(context);
