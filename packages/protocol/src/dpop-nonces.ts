@@ -10,6 +10,8 @@ export interface DpopNonces {
   current(now: number): Promise<string>;
   /** Whether it is the nonce of this period or one of its neighbours. @param now - Seconds since the epoch. */
   accepts(nonce: string, now: number): Promise<boolean>;
+  /** Seconds for which one nonce is accepted at the most, by all processes together; 300 where it is left out. */
+  readonly lifetime?: number;
 }
 
 /**
@@ -33,6 +35,7 @@ export function dpopNonces(secret: Uint8Array, period = 60): DpopNonces {
     return encodeBase64url(new Uint8Array(await crypto.subtle.sign(algorithm, await key, data)));
   };
   return {
+    lifetime: 3 * period,
     current: (now) => nonceOf(Math.floor(now / period)),
     async accepts(nonce, now) {
       const number = Math.floor(now / period);

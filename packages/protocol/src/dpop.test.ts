@@ -177,6 +177,33 @@ describe("nonces", () => {
     expect((await checkDpopProof(slow, wanted())).ok).toBe(true);
   });
 
+  test.each([
+    ["of its own period", 60, 0],
+    ["of a process whose clock is ahead", 60, 60],
+    ["of a long period", 600, 0],
+  ])("let a proof with one %s be used once, for as long as the nonce is good", async (_, period, ahead) => {
+    const some = dpopNonces(new Uint8Array(32).fill(1), period);
+    const marks = new Map<string, number>();
+    const use = async (proof: string, now: number) => {
+      const checked = await checkDpopProof(proof, {
+        ...expected({ now }),
+        acceptsNonce: (nonce) => some.accepts(nonce, now),
+        ...(some.lifetime === undefined ? {} : { nonceLifetime: some.lifetime }),
+        // A store forgets a mark when it has expired.
+        async markUsed(mark, expiresAt) {
+          if ((marks.get(mark) ?? 0) > now) return "again";
+          marks.set(mark, expiresAt);
+          return "first";
+        },
+      });
+      return checked.ok;
+    };
+    const proof = await foreign({ claims: { nonce: await some.current(NOW + ahead) } });
+    const outcomes: boolean[] = [];
+    for (let later = 0; later < 4 * period; later += period / 6) outcomes.push(await use(proof, NOW + later));
+    expect(outcomes.filter((good) => good)).toHaveLength(1);
+  });
+
   test.each([61 * 2, 600, -600])("are refused %d seconds later", async (later) => {
     const made = await foreign({ claims: { nonce: await nonces.current(NOW), iat: NOW + later } });
     const checked = await checkDpopProof(made, wanted(NOW + later));

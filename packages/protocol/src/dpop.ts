@@ -24,6 +24,9 @@ export const DPOP_TYP = "dpop+jwt";
 /** Seconds: how far a proof's `iat` may lie behind and ahead of our clock. @see RFC 9449 §11.1 */
 export const DPOP_LIMITS = { maxAge: 60, skew: 30 } as const;
 
+/** Seconds for which a nonce is accepted at the most, by whoever does not say: oidc-provider's are, the longest of those we know. */
+const NONCE_LIFETIME = 300;
+
 /** Characters of a proof at the most; its `jti` at the most. */
 const MAX_PROOF = 8_192;
 const MAX_JTI = 256;
@@ -99,6 +102,8 @@ export interface DpopExpectations {
   readonly algorithms?: readonly JwsAlgorithm[];
   /** Whether a nonce is good; with it, a proof without a good one is refused as `dpop-nonce-wanted`. */
   acceptsNonce?(nonce: string): boolean | Promise<boolean>;
+  /** Seconds for which `acceptsNonce` accepts one nonce at the most; 300 by default. */
+  readonly nonceLifetime?: number;
 }
 
 /** Marks a proof as used: one atomic statement, for all processes. `expiresAt` in seconds since the epoch. */
@@ -148,7 +153,10 @@ export async function verifyDpopProof(proof: string, expected: DpopExpectations)
   }
 
   const jkt = await thumbprint(jwk);
-  const until = Math.max(iat, expected.now) + DPOP_LIMITS.maxAge + DPOP_LIMITS.skew;
+  // As long as the proof would be good again: with a nonce, whatever its iat says, while the nonce is.
+  const { nonceLifetime = NONCE_LIFETIME } = expected;
+  const good = Math.max(DPOP_LIMITS.maxAge + DPOP_LIMITS.skew, nonceGood ? nonceLifetime : 0);
+  const until = Math.max(iat, expected.now) + good;
   // Under key and `jti`, so that nobody burns another's ids.
   const mark = await sha256(`${jkt} ${jti} ${withoutQuery(expected.url)}`);
   return ok({ jkt, mark: [`dpop:${mark}`, Math.ceil(until)] });

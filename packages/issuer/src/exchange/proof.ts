@@ -31,6 +31,9 @@ export async function proofOf(
     method: "POST",
     url,
     now,
-    ...(nonces === undefined ? {} : { acceptsNonce: (nonce: string) => nonces.accepts(nonce, now) }),
+    ...(nonces && {
+      acceptsNonce: (nonce: string) => nonces.accepts(nonce, now),
+      ...(nonces.lifetime === undefined ? {} : { nonceLifetime: nonces.lifetime }),
+    }),
   });
 }

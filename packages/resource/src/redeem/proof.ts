@@ -27,8 +27,11 @@ export function proofOf(
   now: number,
 ): Promise<Result<Proof | undefined>> {
   const presented = { dpop: request.headers.get("dpop"), ...(certificate === undefined ? {} : { certificate }) };
-  const acceptsNonce = nonces && ((nonce: string) => nonces.accepts(nonce, now));
-  return verifyProof(presented, { method: "POST", url, now, ...(acceptsNonce ? { acceptsNonce } : {}) });
+  const wanted = nonces && {
+    acceptsNonce: (nonce: string) => nonces.accepts(nonce, now),
+    ...(nonces.lifetime === undefined ? {} : { nonceLifetime: nonces.lifetime }),
+  };
+  return verifyProof(presented, { method: "POST", url, now, ...wanted });
 }
 
 /** Marks a proof as used. @returns refused: `dpop-replayed`. Rejects when `consume` does. */
