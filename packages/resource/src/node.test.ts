@@ -108,6 +108,34 @@ describe("createServer takes the middleware as it is", () => {
     server.close();
   });
 
+  test.each([
+    ["trace", 404],
+    ["connect", 404],
+    ["get", 200],
+    ["head", 200],
+    ["ODD", 405],
+  ])("of node:http2, and a method that is %s does not make it fail", async (method, expected) => {
+    await using home = await appHouse(makeApp);
+    const failures: unknown[] = [];
+    const own = authorizationServer(home.server);
+    const server = createHttp2Server((req, res) => {
+      own(req, res).catch((error: unknown) => {
+        failures.push(error);
+        res.stream.close();
+      });
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const session = connectHttp2(urlOf(server));
+    const stream = session.request({ ":method": method, ":path": "/jwks" }, { endStream: true });
+    const headers = await once(stream, "response").then(
+      ([first]) => first,
+      () => ({}),
+    );
+    expect([failures, headers[":status"]]).toEqual([[], expected]);
+    session.destroy();
+    server.close();
+  });
+
   test("of node:http2", async () => {
     await using home = await appHouse(makeApp);
     const server = createHttp2Server(authorizationServer(home.server)).listen(0, "127.0.0.1");

@@ -12,7 +12,7 @@ export type NodeIncoming = IncomingMessage | Http2ServerRequest;
 /** The answer to a {@link NodeIncoming}. */
 export type NodeOutgoing = ServerResponse | Http2ServerResponse;
 
-/** Methods that a Web request can not have: no endpoint knows them. @see Fetch §2.2.1 */
+/** Methods that a Web request can not have, in any case of letters: no endpoint knows them. @see Fetch §2.2.1 */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** A request of Node as a Web request. */
@@ -28,7 +28,8 @@ export interface NodeRequest extends Pick<WithoutBody, "wasWanted"> {
  * @returns `undefined` for a method that a Web request can not have.
  */
 export function nodeRequest(req: NodeIncoming, origin: string, options: CertificateOptions): NodeRequest | undefined {
-  const { method = "GET" } = req;
+  // HTTP/2 hands on small letters too, which a Web request takes for the method in capitals.
+  const method = (req.method ?? "GET").toUpperCase();
   if (FORBIDDEN_METHODS.has(method)) return undefined;
   const headers = headersOf(req);
   const certificate = options.clientCertHeader
