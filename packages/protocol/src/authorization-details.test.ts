@@ -37,6 +37,15 @@ describe("the parameter", () => {
     expect(parseAuthorizationDetails(text)).toMatchObject({ refusal: { reason: "authorization-details-malformed" } });
   });
 
+  test("is read once to its end, however many texts in it do not end", () => {
+    // Were it tried again from the second quote, the brackets behind it would count.
+    const told = (text: string) => parseAuthorizationDetails(text);
+    expect(told(`"\\"${"[".repeat(20)}`)).toMatchObject({ refusal: { detail: "not JSON" } });
+    expect(told(`"${'\\"'.repeat(8_000)}`)).toMatchObject({ refusal: { detail: "not JSON" } });
+    expect(told(`"\\\n${"[".repeat(20)}`)).toMatchObject({ refusal: { detail: "not JSON" } });
+    expect(told(`"\\\\"${"[".repeat(20)}`)).toMatchObject({ refusal: { detail: "too deep" } });
+  });
+
   test("may hold brackets in texts", () => {
     const text = JSON.stringify([{ type: "a", note: '[[[[[[[[[[\\"{{{{' }]);
     expect(parseAuthorizationDetails(text).ok).toBe(true);

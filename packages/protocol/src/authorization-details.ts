@@ -136,7 +136,8 @@ function sameJson(a: unknown, b: unknown): boolean {
 function depthOf(json: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const [bracket] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{}\]]/g)) {
+  // A string that does not end runs to the end of the text: to try it again from each quote in it would take for ever.
+  for (const [bracket] of json.matchAll(/"(?:[^"\\]|\\.?)*"?|[[{}\]]/gs)) {
     if (bracket === "[" || bracket === "{") deepest = Math.max(deepest, ++depth);
     else if (bracket === "]" || bracket === "}") depth--;
   }
