@@ -14,6 +14,7 @@ import { openUserAgent } from "../examples/demo/src/user-agent.ts";
 import { listEvents } from "../packages/server/src/audit/read.ts";
 import { DOCUMENT_LIMITS } from "../packages/server/src/directory/client-documents.ts";
 import type { Organization } from "../packages/server/src/directory/types.ts";
+import { ACTOR_TOKEN_TYP } from "../packages/server/src/idp/actor.ts";
 import { startServer } from "../packages/server/src/server.ts";
 import { type Answer, exchange, expectRefused } from "./exchange.testing.ts";
 import { ALICE, acme, CALLBACK, type House, startHouse } from "./house.testing.ts";
@@ -485,7 +486,7 @@ describe("an actor whose id is the URL of its document", () => {
     const subjectToken = (await house.signIn(house.agent("assistant"))).signIn().idToken;
     const now = Math.floor(Date.now() / 1_000);
     const claims = { iss: id, sub: id, aud: house.issuer, jti: crypto.randomUUID(), iat: now, exp: now + 60 };
-    const token = await signJwt("JWT", claims, keys.signer);
+    const token = await signJwt(ACTOR_TOKEN_TYP, claims, keys.signer);
     const answer = await exchange(house, { subjectToken, actor: { token, type: JWT_TOKEN_TYPE } });
     expect(answer.status).toBe(status);
     if (reason === undefined) expect(answer.claims?.act).toEqual({ sub: id });

@@ -3,6 +3,7 @@ import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
 import { generateSigningKey, importSigner, type PrivateJwk, type PublicJwk, signJwt } from "@credence/protocol/jws";
 import { buildTokenExchangeRequest, JWT_TOKEN_TYPE } from "@credence/protocol/token-exchange";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { ACTOR_TOKEN_TYP } from "../packages/server/src/idp/actor.ts";
 import { type Answer, exchange, LEDGER, MCP, recorded } from "./exchange.testing.ts";
 import { acme, type House, startHouse } from "./house.testing.ts";
 
@@ -37,7 +38,7 @@ afterAll(() => house[Symbol.asyncDispose]());
 const at = (off: number) => Math.floor(Date.now() / 1_000) + off;
 
 /** What the crawler signs, by its own clock: it lives a minute. */
-async function signed(off: number, typ = "JWT"): Promise<string> {
+async function signed(off: number, typ: string): Promise<string> {
   const claims = { iss: "crawler", sub: "crawler", aud: house.issuer, jti: crypto.randomUUID() };
   return signJwt(typ, { ...claims, iat: at(off), exp: at(off) + 60 }, await importSigner(keys.privateJwk));
 }
@@ -77,7 +78,10 @@ describe("the clock of a client that signs assertions", () => {
 
 describe("the clock of an agent that acts", () => {
   const acting = async (off: number): Promise<Answer> =>
-    exchange(house, { subjectToken: idToken, actor: { token: await signed(off), type: JWT_TOKEN_TYPE } });
+    exchange(house, {
+      subjectToken: idToken,
+      actor: { token: await signed(off, ACTOR_TOKEN_TYP), type: JWT_TOKEN_TYPE },
+    });
 
   test.each([LITTLE, -LITTLE - 60])("may be off by %d seconds", async (off) => {
     expect((await acting(off)).claims?.act).toEqual({ sub: "crawler" });

@@ -4,6 +4,7 @@ import { generateSigningKey, importSigner, type PrivateJwk, type PublicJwk, sign
 import { JWT_TOKEN_TYPE } from "@credence/protocol/token-exchange";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Connection, Organization } from "../packages/server/src/directory/types.ts";
+import { ACTOR_TOKEN_TYP } from "../packages/server/src/idp/actor.ts";
 import { type Exchange, exchange, expectRefused, LEDGER, MCP, recorded } from "./exchange.testing.ts";
 import { acme, type House, startHouse } from "./house.testing.ts";
 
@@ -214,10 +215,10 @@ describe("policy for details is the connection's, type by type", () => {
 });
 
 describe("an actor", () => {
-  const token = async (claims = {}, key = keys.privateJwk) => {
+  const token = async (claims = {}, key = keys.privateJwk, typ = ACTOR_TOKEN_TYP) => {
     const now = Math.floor(Date.now() / 1_000);
     const own = { iss: "worker", sub: "worker", aud: house.issuer, iat: now, exp: now + 60, jti: crypto.randomUUID() };
-    return signJwt("JWT", { ...own, ...claims }, await importSigner(key));
+    return signJwt(typ, { ...own, ...claims }, await importSigner(key));
   };
   const as = async (claims?: object, key?: PrivateJwk) => ({
     actor: { token: await token(claims, key), type: JWT_TOKEN_TYPE },
@@ -240,6 +241,29 @@ describe("an actor", () => {
     const again = await as();
     const all = await Promise.all(Array.from({ length: 20 }, () => ask(again)));
     expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  test("hands on no more than that: what proves who acts authenticates nobody", async () => {
+    await house.change(rich({ actors: ["worker"] }));
+    const body = {
+      client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+      subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
+      requested_token_type: "urn:ietf:params:oauth:token-type:id-jag",
+      subject_token: alice.signIn().idToken,
+      audience: LEDGER,
+      refresh_token: "any",
+    };
+    for (const grant_type of ["urn:ietf:params:oauth:grant-type:token-exchange", "refresh_token"]) {
+      const form = new URLSearchParams({ ...body, grant_type, client_assertion: await token() });
+      const answer = await fetch(`${house.issuer}/token`, { method: "POST", body: form });
+      expect(await answer.json()).toMatchObject({ error: "invalid_client" });
+    }
+  });
+
+  test.each(["JWT", "client-authentication+jwt", "at+jwt"])("is not proven by a JWT of typ %s", async (typ) => {
+    await house.change(rich({ actors: ["worker"] }));
+    const actor = { token: await token({}, keys.privateJwk, typ), type: JWT_TOKEN_TYPE };
+    await expectRefused(house, await ask({ actor }), "invalid_request", "actor-token-invalid");
   });
 
   test.each<[string, object]>([

@@ -173,6 +173,19 @@ describe("private_key_jwt", () => {
     expect(await send(good, context(), disguised)).toBe("client-assertion-signature");
   });
 
+  test.each([
+    ["client-authentication+jwt", undefined],
+    ["JWT", undefined],
+    ["application/JWT", undefined],
+    ["actor-token+jwt", "client-assertion-malformed"],
+    ["dpop+jwt", "client-assertion-malformed"],
+    ["oauth-id-jag+jwt", "client-assertion-malformed"],
+  ])("of typ %s: %s", async (typ, reason) => {
+    const client_assertion = await signJwt(typ, { ...good, jti: typ }, signer);
+    const form = { client_assertion, client_assertion_type: CLIENT_ASSERTION_TYPE };
+    expect(await outcome(null, form)).toBe(reason ?? good.sub);
+  });
+
   test("of another assertion type is refused", async () => {
     const client_assertion = await signJwt("jwt", good, signer);
     expect(await outcome(null, { client_assertion, client_assertion_type: "urn:other" })).toBe(

@@ -6,10 +6,12 @@ import {
   decodeJws,
   JWS_ALGORITHMS,
   type JwsAlgorithm,
+  type JwsHeader,
   type KeySource,
   type Signer,
   signJwt,
   singleAudience,
+  typIs,
 } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
 
@@ -144,6 +146,16 @@ export interface ClientAuthContext<Client extends { readonly clientId: string }>
 export const CLIENT_ASSERTION_LIMITS = { skew: 30, maxLifetime: 600 } as const;
 
 /**
+ * Whether a JWT may be a client assertion by its `typ`: that of RFC 7523's revision, or none in particular. What says that it
+ * is something else is nothing to authenticate by, though the client has signed it: others may have been given it.
+ *
+ * @see RFC 8725 §3.11, draft-ietf-oauth-rfc7523bis
+ */
+export function isClientAssertionTyp(header: JwsHeader): boolean {
+  return header.typ === undefined || typIs(header, "jwt") || typIs(header, "client-authentication+jwt");
+}
+
+/**
  * What a client assertion's mark of use is kept under, and until when. Whoever checks assertions beside us (another grant's
  * own client authentication) marks them with this: else one assertion is good once for each.
  *
@@ -218,6 +230,7 @@ async function checkAssertion<Client extends { readonly clientId: string }>(
   context: ClientAuthContext<Client>,
 ): Promise<Result<Client>> {
   const { iss, sub, aud, exp, nbf, iat, jti } = assertion.payload;
+  if (!isClientAssertionTyp(assertion.header)) return refuse("client-assertion-malformed", "typ");
   if (iss !== clientId || sub !== clientId) return refuse("client-assertion-issuer");
   if (typeof exp !== "number" || typeof jti !== "string" || jti === "" || jti.length > 512) {
     return refuse("client-assertion-malformed", "exp or jti");

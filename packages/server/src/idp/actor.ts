@@ -1,7 +1,7 @@
 import type { Actor, SubjectRequest } from "@credence/issuer";
 import { ok, type Result, refuse } from "@credence/protocol";
 import { CLIENT_ASSERTION_LIMITS } from "@credence/protocol/client-auth";
-import { checkSignature, decodeJws, JWS_ALGORITHMS, singleAudience } from "@credence/protocol/jws";
+import { checkSignature, decodeJws, JWS_ALGORITHMS, singleAudience, typIs } from "@credence/protocol/jws";
 import { JWT_TOKEN_TYPE } from "@credence/protocol/token-exchange";
 import { documentRefusal } from "../directory/client-documents.ts";
 import type { Store } from "../store/store.ts";
@@ -13,6 +13,13 @@ export interface ActorPorts {
   readonly store: Pick<Store, "agent" | "consume">;
   readonly keysOf: KeysOfAgent;
 }
+
+/**
+ * `typ` of an actor token. It is handed to the agent that asks in the actor's name: without a type of its own it would be a
+ * client assertion as well, and whoever was given it would be the actor itself.
+ * @see RFC 8725 §3.11
+ */
+export const ACTOR_TOKEN_TYP = "actor-token+jwt";
 
 type ActorRequest = Pick<SubjectRequest<AuthenticatedAgent>, "token" | "type" | "now">;
 
@@ -42,6 +49,7 @@ async function verify(
   if (type !== JWT_TOKEN_TYPE) return refuse("actor-token-unsupported", "type");
   const jws = decodeJws(token);
   if (jws === undefined) return refuse("actor-token-malformed");
+  if (!typIs(jws.header, ACTOR_TOKEN_TYP)) return refuse("actor-token-invalid", `typ: ${ACTOR_TOKEN_TYP} is wanted`);
   const { iss, sub, aud, exp, iat, nbf, jti } = jws.payload;
   if (typeof sub !== "string" || iss !== sub) return refuse("actor-token-invalid", "iss or sub");
   if (typeof jti !== "string" || jti === "" || jti.length > 256) return refuse("actor-token-invalid", "jti");

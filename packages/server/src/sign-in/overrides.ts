@@ -1,4 +1,4 @@
-import { CLIENT_ASSERTION_LIMITS, clientAssertionMark } from "@credence/protocol/client-auth";
+import { CLIENT_ASSERTION_LIMITS, clientAssertionMark, isClientAssertionTyp } from "@credence/protocol/client-auth";
 import { type MarkProof, verifyDpopProof } from "@credence/protocol/dpop";
 import { decodeJws, singleAudience } from "@credence/protocol/jws";
 import { errors, type KoaContextWithOIDC, Provider, type UnknownObject } from "oidc-provider";
@@ -107,11 +107,14 @@ function replace(target: object, name: string, value: (...args: never[]) => unkn
 }
 
 /**
- * The rules for client assertions that are ours: for our issuer alone, and short-lived.
+ * The rules for client assertions that are ours: nothing else by `typ`, for our issuer alone, and short-lived.
  * @see RFC 7523 §3
  */
-export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObject): void {
+export function checkAssertionClaims(ctx: KoaContextWithOIDC, claims: UnknownObject, header: UnknownObject): void {
   const { aud, exp, iat } = claims;
+  const typ = header.typ === undefined ? {} : { typ: String(header.typ) };
+  if (!isClientAssertionTyp({ alg: String(header.alg), ...typ }))
+    throw new errors.InvalidClientAuth("typ says that it is no client assertion");
   const audience = singleAudience(aud);
   // oidc-provider takes its endpoints' URLs, too, and ours in a list with others'.
   if (audience !== ctx.oidc.issuer) throw new errors.InvalidClientAuth("audience must be the issuer alone");
