@@ -31,7 +31,7 @@ import { serverOf } from "./protect/server-of.ts";
 import { type Facts, type Recorder, recorderOf } from "./record.ts";
 import type { RegisteredClient } from "./redeem/client.ts";
 import { grantPorts } from "./redeem/ports.ts";
-import { proofOf, spendProof } from "./redeem/proof.ts";
+import { proofOf } from "./redeem/proof.ts";
 import { type Grant, type GrantPorts, grantFor, type RedeemingClient } from "./redeem/redeem.ts";
 import type { Account } from "./redeem/subject.ts";
 import { revoke } from "./revocation.ts";
@@ -192,11 +192,9 @@ async function steps<A extends Account>(
   const binding = proven.value?.binding;
   const admitted = admit(client, binding, grantType);
   if (!admitted.ok) return admitted;
-  const fresh = await spendProof(proven.value, ports);
-  if (!fresh.ok) return fresh;
   const limits = port("internal-fault", "limitsOf", async () => options.limitsOf?.(client));
   const limited = { ...admitted.value, ...(await limits()) };
-  const grant = await grantFor(redemption.value, limited, binding, ports, facts);
+  const grant = await grantFor(redemption.value, limited, proven.value, ports, facts);
   if (!grant.ok) return grant;
 
   const { resource, scope } = grant.value;

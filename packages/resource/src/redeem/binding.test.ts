@@ -3,6 +3,7 @@ import { JWT_DPOP_GRANT } from "@credence/protocol/jwt-bearer";
 import { certificateConfirmation } from "@credence/protocol/mtls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { basic, CLIENT, expectRefused, type House, house, NOON } from "../house.testing.ts";
+import { memoryStore } from "../store.ts";
 
 const key = await generateDpopKey();
 const other = await generateDpopKey();
@@ -125,6 +126,29 @@ describe("a public client", () => {
     const assertion = await mine({ cnf: { jkt: key.jkt } });
     const answer = await home.redeem(await form(assertion), { ...none, dpop: await proof() });
     expect(answer.body).toMatchObject({ token_type: "DPoP" });
+  });
+
+  test("leaves no mark in the store with a proof that anybody can make, before its ID-JAG is found to be good", async () => {
+    const marks: string[] = [];
+    const store = memoryStore({ now: () => NOON });
+    const consume = (mark: string, expiresAt: number) => {
+      marks.push(mark.split(":")[0] ?? "");
+      return store.consume(mark, expiresAt);
+    };
+    await using own = await house(() => ({
+      clients: [{ clientId: "desktop", method: "none", dpopBound: true }],
+      store: { ...store, consume },
+    }));
+    const send = async (assertion: string, by: DpopKey) =>
+      own.redeem({ assertion, client_id: "desktop" }, { ...none, dpop: await proof(by, {}, own) });
+    const good = await own.idJag({ client_id: "desktop", cnf: { jkt: key.jkt } });
+    const forged = `${good.slice(0, good.lastIndexOf("."))}.${"A".repeat(86)}`;
+    expectRefused(await send("made-up", key), 400, "invalid_grant", "id-jag-malformed");
+    expectRefused(await send(forged, key), 400, "invalid_grant", "id-jag-signature");
+    expectRefused(await send(good, other), 400, "invalid_grant", "id-jag-bound");
+    expect(marks).toEqual([]);
+    expect((await send(good, key)).status).toBe(200);
+    expect(marks).toEqual(["dpop", "id-jag"]);
   });
 
   test("redeems nothing without a proof, or with somebody's unbound ID-JAG", async () => {

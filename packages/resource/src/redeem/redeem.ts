@@ -19,6 +19,7 @@ import {
   type JwtBearerRequest,
   parseJwtBearerRequest,
 } from "@credence/protocol/jwt-bearer";
+import type { Proof } from "@credence/protocol/proof-of-possession";
 import { type AccessTokenClaims, type Root, rootOf } from "../access-token/claims.ts";
 import type { RequestContext } from "../context.ts";
 import { faultOf } from "../fault.ts";
@@ -130,10 +131,8 @@ async function steps<A extends Account>(
   if (!proven.ok) return proven;
   if (form.get("grant_type") === JWT_DPOP_GRANT && binding?.jkt === undefined)
     return refuse("id-jag-unbound", "no proof");
-  const fresh = await spendProof(proven.value, receiver);
-  if (!fresh.ok) return fresh;
 
-  const grant = await grantFor(redemption, client.value, binding, receiver, facts);
+  const grant = await grantFor(redemption, client.value, proven.value, receiver, facts);
   return grant.ok ? ok(await issue(grant.value, receiver, facts)) : grant;
 }
 
@@ -141,7 +140,7 @@ async function steps<A extends Account>(
  * What an ID-JAG grants to a client that has authenticated: every check of a redemption but the client's, and no token yet.
  * For whoever issues tokens themselves.
  *
- * @param proven - What the request proves possession of.
+ * @param proof - What the request proves possession of: one by DPoP is marked as used, once nothing else is wrong.
  * @param facts - Takes what is learned, for the record.
  * @returns the grant; refused with the exact reason. Rejects when a port does: then nothing is granted.
  * @see ID-JAG draft §4.4.1
@@ -149,11 +148,12 @@ async function steps<A extends Account>(
 export async function grantFor<A extends Account>(
   redemption: JwtBearerRequest,
   client: RedeemingClient,
-  proven: Confirmation | undefined,
+  proof: Proof | undefined,
   receiver: GrantPorts<A>,
   facts: Facts,
 ): Promise<Result<Grant<A>>> {
   const now = receiver.now();
+  const proven = proof?.binding;
   if (client.dpopBound && proven?.jkt === undefined) return refuse("id-jag-unbound", "the client is DPoP-bound");
   const decoded = decodeIdJag(redemption.assertion);
   if (!decoded.ok) return decoded;
@@ -189,6 +189,10 @@ export async function grantFor<A extends Account>(
 
   const granted = await narrowOffer(offer.value, client, trust, account.value, receiver);
   if (!granted.ok) return granted;
+
+  // A public client is anybody until its ID-JAG is found to be good: strangers leave no mark.
+  const unused = await spendProof(proof, receiver);
+  if (!unused.ok) return unused;
 
   // Last of all checks, so that a refused ID-JAG is not burnt; and before anything is issued.
   const fresh = await consume(claims, trust.issuer, receiver);
