@@ -1,21 +1,32 @@
-/** A CA of the test's own, and certificates for servers and clients, by the `openssl` command. */
+/**
+ * Certificates for tests, made as they are needed by the `openssl` command, so that none is kept in the repository and expires
+ * there: of a CA of the test's own, or such as vouch for themselves.
+ */
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A certificate with its key, in PEM, and where they are. */
+/** A certificate with its key. */
 export interface TestCertificate {
-  readonly certificate: string;
+  /** PEM, by the names of `node:tls`. */
+  readonly cert: string;
   readonly key: string;
+  /** The certificate in DER. */
+  readonly der: Buffer;
+}
+
+/** A certificate that is also in files. */
+export interface IssuedCertificate extends TestCertificate {
   readonly files: { readonly certificate: string; readonly key: string };
 }
 
 /** A certification authority. */
-export interface TestCa extends TestCertificate, Disposable {
+export interface TestCa extends IssuedCertificate, Disposable {
   /** Issues a certificate for this machine as a server, or for a client. */
-  issue(name: string, use?: "server" | "client", days?: number): TestCertificate;
+  issue(name: string, use?: "server" | "client", days?: number): IssuedCertificate;
 }
 
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
@@ -24,15 +35,29 @@ const USES = {
   client: "extendedKeyUsage=clientAuth\n",
 } as const;
 
+const subject = (of: string) => ["-subj", `/CN=${of}`];
+const withDer = (cert: string, key: string) => ({ cert, key, der: new X509Certificate(cert).raw });
+
+/** Makes a certificate for 127.0.0.1 that vouches for itself. */
+export function newCertificate(name: string): TestCertificate {
+  const loopback = ["-addext", "subjectAltName=IP:127.0.0.1"];
+  const asked = ["req", "-x509", ...NEW_KEY, "-keyout", "-", "-days", "2", ...subject(name), ...loopback];
+  const made = execFileSync("openssl", asked, { encoding: "utf8", stdio: "pipe" });
+  // Which of both comes first is the version's choice.
+  const [key = "", cert = ""] = [/-+BEGIN PRIVATE.+KEY-+\n/s, /-+BEGIN CERT.+CERTIFICATE-+\n/s].map(
+    (one) => one.exec(made)?.[0],
+  );
+  return withDer(cert, key);
+}
+
 /** Makes a CA in a directory of its own, which goes with it. */
 export function testCa(name: string): TestCa {
   const folder = mkdtempSync(join(tmpdir(), "credence-ca-"));
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
-  const read = (id: string): TestCertificate => {
+  const read = (id: string): IssuedCertificate => {
     const files = { certificate: join(folder, `${id}.pem`), key: join(folder, `${id}.key`) };
-    return { certificate: readFileSync(files.certificate, "utf8"), key: readFileSync(files.key, "utf8"), files };
+    return { ...withDer(readFileSync(files.certificate, "utf8"), readFileSync(files.key, "utf8")), files };
   };
-  const subject = (of: string) => ["-subj", `/CN=${of}`];
   openssl("req", "-x509", ...NEW_KEY, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", ...subject(name));
   let issued = 0;
   return {
@@ -64,16 +89,18 @@ export function tlsFetch(ca: TestCertificate, shown?: TestCertificate, agent: Ag
       const sent = request(asked.url, {
         method: asked.method,
         headers: { ...Object.fromEntries(asked.headers), "content-length": body.length },
-        ca: ca.certificate,
+        ca: ca.cert,
         agent,
-        ...(shown === undefined ? {} : { cert: shown.certificate, key: shown.key }),
+        ...(shown === undefined ? {} : { cert: shown.cert, key: shown.key }),
       });
       sent.on("error", reject);
       sent.on("response", async (answer) => {
         const headers = Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
           values.map((value): [string, string] => [name, value]),
         );
-        resolve(new Response(Buffer.concat(await answer.toArray()), { status: answer.statusCode ?? 502, headers }));
+        const status = answer.statusCode ?? 502;
+        const content = Buffer.concat(await answer.toArray());
+        resolve(new Response(status === 204 ? null : content, { status, headers }));
       });
       sent.end(body);
     });

@@ -1,5 +1,4 @@
 /** ID-JAGs that are bound to a client's certificate, over real TLS. */
-import { X509Certificate } from "node:crypto";
 import { Agent } from "node:https";
 import { setDefaultCACertificates, type TLSSocket } from "node:tls";
 import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
@@ -22,7 +21,7 @@ beforeAll(async () => {
   const { certificate, key } = ca.issue("idp", "server").files;
   house = await startHouse({ server: { tls: { certificate, key, clientCa: ca.files.certificate } } });
   // The agent and the browser that sign in know nothing of certificates but their platform's CAs.
-  setDefaultCACertificates([ca.certificate]);
+  setDefaultCACertificates([ca.cert]);
   idToken = (await house.signIn(house.agent("assistant"))).signIn().idToken;
 });
 afterAll(async () => {
@@ -36,8 +35,8 @@ afterEach(() => house.change(acme()));
 const showing = (shown: TestCertificate | undefined, more: Partial<Exchange> = {}) =>
   exchange(house, { subjectToken: idToken, via: tlsFetch(ca, shown), ...more });
 
-async function thumbprint({ certificate }: TestCertificate) {
-  const confirmation = await certificateConfirmation(Uint8Array.from(new X509Certificate(certificate).raw));
+async function thumbprint({ der }: TestCertificate) {
+  const confirmation = await certificateConfirmation(Uint8Array.from(der));
   return confirmation.ok ? confirmation.value : undefined;
 }
 
@@ -82,7 +81,7 @@ describe("an exchange without a certificate that counts is not bound:", () => {
   });
 
   test("one in a header that the client wrote", async () => {
-    const written = `:${new X509Certificate(client.certificate).raw.toString("base64")}:`;
+    const written = `:${client.der.toString("base64")}:`;
     expect((await showing(undefined, { headers: { "client-cert": written } })).claims).not.toHaveProperty("cnf");
   });
 
@@ -141,7 +140,7 @@ describe("a proxy that ends TLS, and comes to the server with a certificate of i
     const { idToken: subjectToken } = (await own.signIn(own.agent("assistant"))).signIn();
     const via = tlsFetch(ca, proxy);
     expect((await exchange(own, { subjectToken, via })).claims).not.toHaveProperty("cnf");
-    const handedOn = `:${new X509Certificate(client.certificate).raw.toString("base64")}:`;
+    const handedOn = `:${client.der.toString("base64")}:`;
     const answer = await exchange(own, { subjectToken, via, headers: { "client-cert": handedOn } });
     expect(answer.claims?.cnf).toEqual(await thumbprint(client));
   });

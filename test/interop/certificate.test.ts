@@ -1,7 +1,7 @@
 /** Client certificates on both legs and at the resource, over real TLS: at our IdP behind a proxy that ends TLS, and at our receiver. */
 
-import { type IncomingMessage, request as plainRequest, type ServerResponse } from "node:http";
-import { createServer, request, type ServerOptions } from "node:https";
+import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { createServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import { type AgentOptions, createAgent, type Session } from "@credence/client";
@@ -10,43 +10,18 @@ import { certificateConfirmation } from "@credence/protocol/mtls";
 import { createResourceServer } from "@credence/resource";
 import { accessOf, authorizationServer, protect } from "@credence/resource/node";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { newCertificate } from "../../packages/resource/src/certificates.testing.ts";
+import { newCertificate, type TestCertificate, tlsFetch } from "../certificates.testing.ts";
 import { ALICE, acme, CALLBACK, type House, SECRETS, startHouse } from "../house.testing.ts";
 import { visit } from "./world.testing.ts";
 
 const [server, mine, others] = [newCertificate("server"), newCertificate("assistant"), newCertificate("somebody else")];
-const thumbprintOf = async (certificate: typeof mine): Promise<string> => {
+const thumbprintOf = async (certificate: TestCertificate): Promise<string> => {
   const confirmation = await certificateConfirmation(certificate.der);
   return (confirmation.ok && confirmation.value["x5t#S256"]) || "";
 };
 
 /** The platform's fetch, as far as it is used here, with a certificate or without one. */
-function fetchWith(certificate?: typeof mine): typeof fetch {
-  return async (input, init) => {
-    const asked = new Request(input, init);
-    const body = Buffer.from(await asked.arrayBuffer());
-    const shown = certificate ? { cert: certificate.cert, key: certificate.key } : {};
-    return new Promise((resolve, reject) => {
-      const headers = { ...Object.fromEntries(asked.headers), "content-length": String(body.length) };
-      const sent = request(
-        asked.url,
-        { method: asked.method, headers, ca: server.cert, agent: false, ...shown },
-        (answer) => {
-          answer.toArray().then((chunks) => {
-            const got = new Headers();
-            for (const [name, values] of Object.entries(answer.headersDistinct)) {
-              for (const value of values ?? []) got.append(name, value);
-            }
-            const status = answer.statusCode ?? 500;
-            resolve(new Response(status === 204 ? null : Buffer.concat(chunks), { status, headers: got }));
-          }, reject);
-        },
-      );
-      sent.once("error", reject);
-      sent.end(body);
-    });
-  };
-}
+const fetchWith = (certificate?: TestCertificate): typeof fetch => tlsFetch(server, certificate);
 
 const TLS: ServerOptions = {
   cert: server.cert,
@@ -85,7 +60,7 @@ function proxyTo(port: number): Listening["handler"] {
     const { "client-cert": _, ...headers } = req.headers;
     const options = { host: "127.0.0.1", port, path: req.url, method: req.method, headers: { ...headers, ...shown } };
     req.pipe(
-      plainRequest(options, (answer) => {
+      request(options, (answer) => {
         res.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(res);
       }),
@@ -132,7 +107,7 @@ afterAll(async () => {
 });
 
 /** Alice's session with an agent that shows a certificate, or says that it does. */
-async function signIn(certificate: typeof mine | undefined, options: Partial<AgentOptions>): Promise<Session> {
+async function signIn(certificate: TestCertificate | undefined, options: Partial<AgentOptions>): Promise<Session> {
   const method = "client_secret_basic";
   const agent = createAgent({
     idp: { issuer: idp.url, client: { method, clientId: "assistant", clientSecret: SECRETS.assistant ?? "" } },

@@ -9,6 +9,7 @@ import { decodeJws, importSigner, jwksKeys, parseJwks, signJwt } from "@credence
 import { type Client, type ClientMetadata, type Configuration, Provider } from "oidc-provider";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openUserAgent, type UserAgent } from "../../../examples/demo/src/user-agent.ts";
+import { newCertificate } from "../../../test/certificates.testing.ts";
 import {
   findAccount,
   gone,
@@ -20,7 +21,6 @@ import {
   startProvider,
   visit,
 } from "../../../test/oidc-provider.testing.ts";
-import { newCertificate } from "../../resource/src/certificates.testing.ts";
 import { registerTokenExchange, type SignedInAccount, type TokenExchangeGrantOptions } from "./oidc-provider.ts";
 import type { ExchangeEvent, IssuerDecision, Question } from "./ports.ts";
 

@@ -225,7 +225,7 @@ describe("a server's certificate", () => {
     unknown[Symbol.dispose]();
   });
 
-  async function serveTls({ certificate: cert, key }: TestCertificate): Promise<string> {
+  async function serveTls({ cert, key }: TestCertificate): Promise<string> {
     const server = createTlsServer({ cert, key }, (_, response) => response.end("reached"));
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -238,7 +238,7 @@ describe("a server's certificate", () => {
     ["nodeFetch", nodeFetch({ allowLoopback: true })],
   ] as const) {
     test(`is validated by ${name}, under the guard: by a trusted CA, in time, for the name that was asked`, async () => {
-      setDefaultCACertificates([known.certificate]);
+      setDefaultCACertificates([known.cert]);
       const guarded = guardedFetch({ fetch, allowLoopback: true });
       const outcome = (url: string) =>
         guarded(url).then(

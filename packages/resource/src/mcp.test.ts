@@ -2,7 +2,7 @@ import { createDpopProof, type DpopKey, generateDpopKey } from "@credence/protoc
 import { parseChallenges } from "@credence/protocol/metadata";
 import { createMcpHandler, McpServer, requireBearerAuth, requireScopes } from "@modelcontextprotocol/server";
 import { describe, expect, test } from "vitest";
-import { newCertificate } from "./certificates.testing.ts";
+import { newCertificate } from "../../../test/certificates.testing.ts";
 import { CLIENT, type House, house, listen } from "./house.testing.ts";
 import { authInfoOf, mcpAuthorize, mcpBearerAuth, mcpTokenVerifier } from "./mcp.ts";
 import { redeem } from "./testing.ts";

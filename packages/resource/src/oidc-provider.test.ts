@@ -5,9 +5,9 @@ import { decodeJws, importSigner, jwksKeys, parseJwks, type Signer } from "@cred
 import { JWT_BEARER_GRANT, JWT_DPOP_GRANT } from "@credence/protocol/jwt-bearer";
 import type { AccessToken, ClientMetadata, Configuration } from "oidc-provider";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { newCertificate } from "../../../test/certificates.testing.ts";
 import { newJwk, type RunningProvider, signsPeopleIn, startProvider } from "../../../test/oidc-provider.testing.ts";
 import { checkAccessToken } from "./access-token/access-token.ts";
-import { newCertificate } from "./certificates.testing.ts";
 import { type Answer, basic, expectRefused, newKey } from "./house.testing.ts";
 import {
   idJagTokenClaims,
