@@ -30,6 +30,8 @@ export interface Needs {
   readonly resource: string;
   /** All of them. */
   readonly scopes: readonly string[];
+  /** Whether the resource takes bound tokens only; `false` by default. */
+  readonly requireBound?: boolean;
   /** Seconds that the person's sign-in may be old at the most. @see RFC 9470 §3 */
   readonly maxAge?: number | undefined;
   /** Ways to sign in, any of which is enough. @see RFC 9470 §3 */
@@ -84,7 +86,7 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     const checked = await read(presented, needs);
     if (!checked.ok) return checked;
     const now = ports.now();
-    const proven = await checkPossession(checked.value, presented, ports, now);
+    const proven = await checkPossession(checked.value, presented, ports, now, needs.requireBound ?? false);
     if (!proven.ok) return proven;
     const signedIn = checkSignIn(checked.value, needs, now);
     if (!signedIn.ok) return signedIn;

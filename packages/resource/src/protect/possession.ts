@@ -28,6 +28,7 @@ export interface PossessionPorts {
  * token nothing as a bound one.
  *
  * @param claims - Of a token that is good otherwise.
+ * @param requireBound - Whether the resource takes bound tokens only.
  * @param now - Seconds since the epoch.
  * @returns refused: `access-token-proof`, or with a `dpop-…` reason. Rejects when `consume` does.
  * @see RFC 9449 §7.1, §7.2, RFC 8705 §3
@@ -37,6 +38,7 @@ export async function checkPossession(
   { token, scheme = "bearer", dpop, method = "GET", url, certificate }: PresentedToken,
   { consume }: PossessionPorts,
   now: number,
+  requireBound: boolean,
 ): Promise<Result<true>> {
   if (cnf?.jkt !== undefined) {
     if (scheme !== "dpop" || typeof dpop !== "string" || url === undefined)
@@ -48,7 +50,7 @@ export async function checkPossession(
     return used.ok ? ok(true) : used;
   }
   if (scheme === "dpop") return refuse("access-token-proof", "the token is not bound to a key");
-  if (cnf === undefined) return ok(true);
+  if (cnf === undefined) return requireBound ? refuse("access-token-proof", "the token is not bound") : ok(true);
   if (certificate === undefined) return refuse("access-token-proof", "no certificate");
   const shown = await certificateConfirmation(certificate);
   if (!shown.ok) return refuse("access-token-proof", "the certificate can not be read");

@@ -29,11 +29,12 @@ export function serverOf({ issuer, resources: definitions, route, check, revoke 
   };
   const guard = ({ resource, scopes = [], maxAge, acrValues }: ProtectOptions): Guard => {
     const one = chosen(resource);
+    const requireBound = definitions.get(one)?.requireBound ?? false;
     return {
       metadataUrl: resourceMetadataUrl(one),
       scopes,
-      requireBound: definitions.get(one)?.requireBound ?? false,
-      check: (presented) => check(presented, { resource: one, scopes, maxAge, acrValues }),
+      requireBound,
+      check: (presented) => check(presented, { resource: one, scopes, requireBound, maxAge, acrValues }),
     };
   };
   return {

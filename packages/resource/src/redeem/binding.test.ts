@@ -2,6 +2,7 @@ import { createDpopProof, type DpopKey, dpopNonces, generateDpopKey } from "@cre
 import { JWT_DPOP_GRANT } from "@credence/protocol/jwt-bearer";
 import { certificateConfirmation } from "@credence/protocol/mtls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { signAccessToken } from "../access-token/access-token.ts";
 import { basic, CLIENT, expectRefused, type House, house, NOON } from "../house.testing.ts";
 import { memoryStore } from "../store.ts";
 
@@ -206,6 +207,21 @@ describe("a token that is bound to a key, at the resource", () => {
     const answer = await call(home, one, { dpop: await at(one) });
     expect([answer.status, answer.event?.reason]).toEqual([401, "access-token-proof"]);
   });
+});
+
+test("a resource that wants bound tokens takes no other, whoever issued it or forgot what it is bound to", async () => {
+  await using own = await house(({ resources }) => ({
+    resources: Object.fromEntries(Object.entries(resources).map(([id, one]) => [id, { ...one, requireBound: true }])),
+  }));
+  const issued = { jti: "1", iat: NOON, exp: NOON + 300, scope: "ledger.read", customer: "acme" };
+  const root = { iss: own.idp.issuer, jti: "1", iat: NOON, sub: "alice" };
+  const names = { iss: own.url, aud: own.resource, sub: "acme/alice", client_id: CLIENT.clientId };
+  const token = await signAccessToken({ ...names, ...issued, root }, own.key.signer);
+  const answer = await call(own, token, { scheme: "Bearer" });
+  expect([answer.status, answer.event?.reason]).toEqual([401, "access-token-proof"]);
+  expect(answer.challenge).toMatch(/^DPoP error="invalid_token"/);
+  const found = await own.server.check(token);
+  expect(found.ok).toBe(false);
 });
 
 describe("a certificate", () => {
