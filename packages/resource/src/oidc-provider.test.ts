@@ -618,6 +618,17 @@ test.each<[string, () => Partial<JwtBearerGrantOptions<Account>>, string]>([
   await expect(startApp(change)).rejects.toThrow(message);
 });
 
+test("limits of a client are limits alone: what else the app gives does not make a public client another one", async () => {
+  const row = { scopes: ["ledger.read"], clientId: "agent", method: "client_secret_basic", dpopBound: false };
+  await using own = await startApp(() => ({ limitsOf: () => row }));
+  const key = await generateDpopKey();
+  const sent = { clientId: "public-bound", key, to: own };
+  const unbound = await redeem(await idJag({ client_id: "public-bound" }, undefined, own), sent);
+  expectRefused(unbound, 400, "invalid_grant", "id-jag-unbound");
+  const anothers = await redeem(await idJag({ cnf: { jkt: key.jkt } }, undefined, own), sent);
+  expectRefused(anothers, 400, "invalid_grant", "id-jag-client");
+});
+
 test("one of the app's own functions that fails gives nothing: 503, and the record says which", async () => {
   const limitsOf = () => Promise.reject(new Error("the clients' table is down"));
   await using own = await startApp(() => ({ limitsOf }));

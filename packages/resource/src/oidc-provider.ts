@@ -193,7 +193,13 @@ async function steps<A extends Account>(
   const admitted = admit(client, binding, grantType);
   if (!admitted.ok) return admitted;
   const limits = port("internal-fault", "limitsOf", async () => options.limitsOf?.(client));
-  const limited = { ...admitted.value, ...(await limits()) };
+  // Limits and nothing else, whatever else stands in what the app gives: who the client is, oidc-provider has said.
+  const { scopes: atMost, customers } = (await limits()) ?? {};
+  const limited = {
+    ...admitted.value,
+    ...(atMost === undefined ? {} : { scopes: atMost }),
+    ...(customers === undefined ? {} : { customers }),
+  };
   const grant = await grantFor(redemption.value, limited, proven.value, ports, facts);
   if (!grant.ok) return grant;
 
