@@ -6,19 +6,24 @@ import { CredenceError, formOf, isObject, ok, type Refusal, type Result, randomI
 import type { Confirmation } from "@credence/protocol/dpop";
 import { ID_JAG_TOKEN_TYPE } from "@credence/protocol/id-jag";
 import { importSigner, JWS_ALGORITHMS, type PrivateJwk, type Signer, signJwt } from "@credence/protocol/jws";
+import {
+  type ProviderCertificate,
+  readCertificate,
+  refusalError,
+  refusedBefore,
+  writeRefusal,
+} from "@credence/protocol/oidc-provider";
 import { errorOf } from "@credence/protocol/reasons";
 import { TOKEN_EXCHANGE_GRANT, type TokenExchangeAnswer } from "@credence/protocol/token-exchange";
 import type { Client, errors, FindAccount, KoaContextWithOIDC, Provider } from "oidc-provider";
 import { checkFunctions } from "./configuration.ts";
 import { exchange, type Issuer, reasonOf } from "./exchange/exchange.ts";
 import type { ProofOptions } from "./exchange/proof.ts";
-import { type ProviderCertificate, readCertificate } from "./oidc-provider/certificate.ts";
-import { refusalError, refusedBefore, writeRefusal } from "./oidc-provider/refusals.ts";
 import { includeSid, pointToSession } from "./oidc-provider/sessions.ts";
 import { type SignedInAccount, verifyProviderSubject } from "./oidc-provider/subject.ts";
 import type { ExchangeEvent, IssuerPorts, SubjectRequest } from "./ports.ts";
 
-export type { ProviderCertificate } from "./oidc-provider/certificate.ts";
+export type { ProviderCertificate } from "@credence/protocol/oidc-provider";
 export { type SignedInAccount, type SubjectPorts, verifyProviderSubject } from "./oidc-provider/subject.ts";
 
 /** How the grant is set up. */

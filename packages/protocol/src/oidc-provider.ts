@@ -1,12 +1,26 @@
-/** Refusals in this library's words, told through oidc-provider: its events hear of them, and the wire has our whole answer. */
-import { errorAnswer, type OAuthErrorBody, type Refusal } from "@credence/protocol";
-import type { RefusalReason } from "@credence/protocol/reasons";
-import type { errors, KoaContextWithOIDC } from "oidc-provider";
+/**
+ * What the grants for oidc-provider share, at an IdP and at an app: refusals in this library's words, told through it, and
+ * certificates as it takes them. Nothing of oidc-provider is loaded here.
+ */
+import type { RefusalReason } from "./reasons.ts";
+import { errorAnswer, type OAuthErrorBody, ok, type Refusal, type Result, refuse } from "./result.ts";
 
 /** Seconds to wait after a 503. */
 const RETRY_AFTER = 5;
 
-type Context = Pick<KoaContextWithOIDC, "status" | "body" | "set">;
+/** An error of oidc-provider's, as far as it is read and made here. */
+export interface ProviderError extends Error {
+  readonly error: string;
+  readonly error_description?: string | undefined;
+  readonly error_detail?: string | undefined;
+}
+
+/** As much of the context of a request as is needed. */
+export interface ProviderContext {
+  status: number;
+  body: unknown;
+  set(name: string, value: string): void;
+}
 
 interface Answer {
   readonly status: number;
@@ -22,7 +36,7 @@ const answers = new WeakMap<object, Answer>();
  *
  * @param id - Under which the exact reason is on record.
  */
-export function refusalError(ctx: object, refusal: Refusal, id: string): errors.OIDCProviderError {
+export function refusalError(ctx: object, refusal: Refusal, id: string): ProviderError {
   const { status, body } = errorAnswer(refusal, id);
   answers.set(ctx, { status, body });
   return Object.assign(new Error(body.error), {
@@ -38,7 +52,7 @@ export function refusalError(ctx: object, refusal: Refusal, id: string): errors.
 }
 
 /** Writes the refusal of a request over what oidc-provider has answered; `false` where none of ours was thrown. */
-export function writeRefusal(ctx: Context): boolean {
+export function writeRefusal(ctx: ProviderContext): boolean {
   const answer = answers.get(ctx);
   if (answer === undefined) return false;
   const { status, body } = answer;
@@ -66,8 +80,8 @@ const CLIENT_FAULTS: ReadonlyMap<string | undefined, RefusalReason> = new Map([
  * `unauthorized_client` (RFC 6749 §5.2).
  */
 export function refusedBefore(
-  { oidc }: Pick<KoaContextWithOIDC, "oidc">,
-  { error, error_description: description, error_detail: detail }: errors.OIDCProviderError,
+  { oidc }: { readonly oidc: { readonly client?: { grantTypeAllowed(grant: string): boolean } | undefined } },
+  { error, error_description: description, error_detail: detail }: ProviderError,
   grant: string,
 ): Refusal {
   if (error === "invalid_client") return { reason: CLIENT_FAULTS.get(detail) ?? "client-auth-malformed" };
@@ -75,4 +89,23 @@ export function refusedBefore(
   // Its own words for the record: metadata of a client that it can not read is the operator's to mend.
   const words = [error, description].filter((word) => word !== undefined).join(": ");
   return { reason: "client-auth-malformed", error: "invalid_request", detail: words };
+}
+
+/** A certificate as oidc-provider takes it: in PEM, or one of node:crypto's. */
+export type ProviderCertificate = string | { readonly raw: Uint8Array };
+
+/**
+ * Reads a certificate.
+ *
+ * @returns it in DER; `undefined` where there is none; refused: `certificate-malformed`.
+ */
+export function readCertificate(certificate: ProviderCertificate | undefined): Result<Uint8Array | undefined> {
+  if (certificate === undefined) return ok(undefined);
+  if (typeof certificate !== "string") return ok(Uint8Array.from(certificate.raw));
+  const base64 = certificate.replaceAll(/-----(?:BEGIN|END) CERTIFICATE-----|\s/g, "");
+  try {
+    return ok(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+  } catch {
+    return refuse("certificate-malformed", "PEM");
+  }
 }
