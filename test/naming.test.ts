@@ -114,6 +114,21 @@ describe("beside the name", () => {
     }
   });
 
+  test.each<[string, Partial<App>, string | undefined]>([
+    ["does not, where the app does not need it", { claims: ["auth_time"] }, undefined],
+    ["does, where it does", { claims: ["email"] }, ALICE.email],
+    ["does, where nothing is said", {}, ALICE.email],
+  ])("her address %s: in the app's ID token either, whatever scope it asks for", async (_, change, email) => {
+    await house.change(ledger({ subject: "pairwise", ...change }));
+    const started = await app().startSignIn({ redirectUri: CALLBACK });
+    const url = new URL(started.url);
+    url.searchParams.set("scope", "openid email profile");
+    const end = await openUserAgent(ALICE).browse(url.href, CALLBACK);
+    const told = decodeJws((await started.finish(end.url)).signIn().idToken)?.payload;
+    expect(told?.email).toBe(email);
+    expect(told?.sub).toMatch(/^[\w-]{43}$/);
+  });
+
   test("stand the tenants, and the app's own id of her", async () => {
     await house.change({ ...ledger({ audTenant: "acme-at-ledger", people: { alice: "4711" } }), tenant: "acme" });
     expect((await ask()).claims).toMatchObject({ tenant: "acme", aud_tenant: "acme-at-ledger", aud_sub: "4711" });

@@ -158,7 +158,10 @@ async function findAccount(id: string, clientId: string | undefined, { people, n
   // An app that knows people by its own ids, and has none for this one, has no account for them.
   if (app !== undefined && subjectFor(person, app, naming) === undefined) return undefined;
   const { email, name } = person;
-  return { accountId: id, claims: async () => ({ sub: id, email, email_verified: true, name }) };
+  // What an ID-JAG does not tell the app, its own sign-in does not either.
+  const told = app?.claims === undefined || app.claims.includes("email");
+  const address = told ? { email, email_verified: true } : {};
+  return { accountId: id, claims: async () => ({ sub: id, name, ...address }) };
 }
 
 /**
