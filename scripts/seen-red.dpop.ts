@@ -127,7 +127,7 @@ export const DPOP_ROWS: readonly Row[] = [
     changes: [
       {
         file: DPOP,
-        find: 'if (expected.acceptsNonce && !nonceGood) return refuse("dpop-nonce-wanted");',
+        find: 'if (nonces && !nonceGood) return refuse("dpop-nonce-wanted");',
         replace: "",
       },
     ],

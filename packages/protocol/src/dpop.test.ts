@@ -158,7 +158,7 @@ describe("a DPoP proof", () => {
 
 describe("nonces", () => {
   const nonces = dpopNonces(new Uint8Array(32).fill(1));
-  const wanted = (now = NOW) => expected({ now, acceptsNonce: (nonce) => nonces.accepts(nonce, now) });
+  const wanted = (now = NOW) => expected({ now, nonces });
 
   test("are the same for every process with the secret, and for nobody without", async () => {
     expect(await dpopNonces(new Uint8Array(32).fill(1)).current(NOW)).toBe(await nonces.current(NOW));
@@ -187,8 +187,7 @@ describe("nonces", () => {
     const use = async (proof: string, now: number) => {
       const checked = await checkDpopProof(proof, {
         ...expected({ now }),
-        acceptsNonce: (nonce) => some.accepts(nonce, now),
-        ...(some.lifetime === undefined ? {} : { nonceLifetime: some.lifetime }),
+        nonces: some,
         // A store forgets a mark when it has expired.
         async markUsed(mark, expiresAt) {
           if ((marks.get(mark) ?? 0) > now) return "again";

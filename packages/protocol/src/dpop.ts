@@ -1,3 +1,4 @@
+import type { DpopNonces } from "./dpop-nonces.ts";
 import { encodeBase64url, randomId } from "./encoding.ts";
 import {
   checkSignature,
@@ -100,10 +101,8 @@ export interface DpopExpectations {
   readonly accessToken?: string | undefined;
   /** By default {@link JWS_ALGORITHMS}. */
   readonly algorithms?: readonly JwsAlgorithm[];
-  /** Whether a nonce is good; with it, a proof without a good one is refused as `dpop-nonce-wanted`. */
-  acceptsNonce?(nonce: string): boolean | Promise<boolean>;
-  /** Seconds for which `acceptsNonce` accepts one nonce at the most; 300 by default. */
-  readonly nonceLifetime?: number;
+  /** With them, a proof without one that they accept is refused as `dpop-nonce-wanted`. @see RFC 9449 §8 */
+  readonly nonces?: Pick<DpopNonces, "accepts" | "lifetime"> | undefined;
 }
 
 /** Marks a proof as used: one atomic statement, for all processes. `expiresAt` in seconds since the epoch. */
@@ -143,20 +142,20 @@ export async function verifyDpopProof(proof: string, expected: DpopExpectations)
   if (htm !== expected.method) return refuse("dpop-method");
   if (typeof htu !== "string" || !sameUrl(htu, expected.url)) return refuse("dpop-url");
   if (typeof iat !== "number" || !Number.isFinite(iat)) return refuse("dpop-malformed", "iat");
-  const nonceGood = typeof nonce === "string" && nonce.length <= MAX_JTI && (await expected.acceptsNonce?.(nonce));
-  if (expected.acceptsNonce && !nonceGood) return refuse("dpop-nonce-wanted");
-  if (iat > expected.now + DPOP_LIMITS.skew) return refuse("dpop-time", "the client's clock is ahead");
+  const { nonces, now } = expected;
+  const nonceGood = typeof nonce === "string" && nonce.length <= MAX_JTI && (await nonces?.accepts(nonce, now));
+  if (nonces && !nonceGood) return refuse("dpop-nonce-wanted");
+  if (iat > now + DPOP_LIMITS.skew) return refuse("dpop-time", "the client's clock is ahead");
   // RFC 9449 §11.1: a good nonce says when the proof was made; without one, only iat does.
-  if (!nonceGood && iat < expected.now - DPOP_LIMITS.maxAge) return refuse("dpop-time", "too old, or the clock behind");
+  if (!nonceGood && iat < now - DPOP_LIMITS.maxAge) return refuse("dpop-time", "too old, or the clock behind");
   if (expected.accessToken !== undefined && ath !== (await accessTokenHash(expected.accessToken))) {
     return refuse("dpop-token");
   }
 
   const jkt = await thumbprint(jwk);
   // As long as the proof would be good again: with a nonce, whatever its iat says, while the nonce is.
-  const { nonceLifetime = NONCE_LIFETIME } = expected;
-  const good = Math.max(DPOP_LIMITS.maxAge + DPOP_LIMITS.skew, nonceGood ? nonceLifetime : 0);
-  const until = Math.max(iat, expected.now) + good;
+  const good = Math.max(DPOP_LIMITS.maxAge + DPOP_LIMITS.skew, nonceGood ? (nonces?.lifetime ?? NONCE_LIFETIME) : 0);
+  const until = Math.max(iat, now) + good;
   // Under key and `jti`, so that nobody burns another's ids.
   const mark = await sha256(`${jkt} ${jti} ${withoutQuery(expected.url)}`);
   return ok({ jkt, mark: [`dpop:${mark}`, Math.ceil(until)] });

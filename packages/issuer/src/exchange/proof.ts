@@ -27,13 +27,5 @@ export async function proofOf(
   // What nobody checks must not look as if it counted.
   if (options === undefined && typeof presented.dpop === "string") return refuse("dpop-unavailable");
   const { url = "", nonces } = options ?? {};
-  return verifyProof(presented, {
-    method: "POST",
-    url,
-    now,
-    ...(nonces && {
-      acceptsNonce: (nonce: string) => nonces.accepts(nonce, now),
-      ...(nonces.lifetime === undefined ? {} : { nonceLifetime: nonces.lifetime }),
-    }),
-  });
+  return verifyProof(presented, { method: "POST", url, now, nonces });
 }

@@ -27,11 +27,7 @@ export function proofOf(
   now: number,
 ): Promise<Result<Proof | undefined>> {
   const presented = { dpop: request.headers.get("dpop"), ...(certificate === undefined ? {} : { certificate }) };
-  const wanted = nonces && {
-    acceptsNonce: (nonce: string) => nonces.accepts(nonce, now),
-    ...(nonces.lifetime === undefined ? {} : { nonceLifetime: nonces.lifetime }),
-  };
-  return verifyProof(presented, { method: "POST", url, now, ...wanted });
+  return verifyProof(presented, { method: "POST", url, now, nonces });
 }
 
 /** Marks a proof as used. @returns refused: `dpop-replayed`. Rejects when `consume` does. */

@@ -62,8 +62,8 @@ async function useProof(
   const payload = header === "" ? undefined : decodeJws(header)?.payload;
   if (payload?.jti !== jti) return true;
   // A nonce that is there has been looked at already, and says when the proof was made.
-  const nonce = payload.nonce === undefined ? {} : { acceptsNonce: () => true };
-  const proof = await verifyDpopProof(header, { method: "POST", url, now: now(), ...nonce });
+  const nonces = payload.nonce === undefined ? undefined : { accepts: async () => true };
+  const proof = await verifyDpopProof(header, { method: "POST", url, now: now(), nonces });
   if (!proof.ok) throw new errors.InvalidDpopProof(proof.refusal.detail ?? proof.refusal.reason);
   return (await markProofUsed(...proof.value.mark)) === "first";
 }
