@@ -85,7 +85,7 @@ export const DPOP_ROWS: readonly Row[] = [
   {
     bug: "DPoP proof from the future, kept for later",
     check: "`iat` lies no further ahead than clocks may differ",
-    changes: [{ file: DPOP, find: "if (iat > expected.now + DPOP_LIMITS.skew)", replace: "if (iat < 0)" }],
+    changes: [{ file: DPOP, find: "if (iat > now + DPOP_LIMITS.skew)", replace: "if (iat < 0)" }],
     tests: [
       { file: DPOP_TEST, names: [`${PROOF} > with a time in five minutes is refused`] },
       { file: EXCHANGE_TEST, names: [`${EXCHANGED} > of five minutes ahead is refused`] },
@@ -96,7 +96,7 @@ export const DPOP_ROWS: readonly Row[] = [
     bug: "Old DPoP proof accepted",
     check: "`iat` is a minute old at the most, where no nonce says when the proof was made",
     changes: [
-      { file: DPOP, find: "if (!nonceGood && iat < expected.now - DPOP_LIMITS.maxAge)", replace: "if (iat < -1)" },
+      { file: DPOP, find: "if (!nonceGood && iat < now - DPOP_LIMITS.maxAge)", replace: "if (iat < -1)" },
     ],
     tests: [
       { file: DPOP_TEST, names: [`${PROOF} > with a time of five minutes ago is refused`] },
