@@ -115,6 +115,9 @@ export function livenessOf({
   return { customer, clientId, root, issuedAt, accessToken };
 }
 
+/** Seconds by which the clock of whoever signed the person in may be ahead. */
+const SIGN_IN_SKEW = 30;
+
 /** A claim that a call needs and that is missing never passes. @see RFC 9470 §5 */
 function checkSignIn({ acr, root }: AccessTokenClaims, { maxAge, acrValues }: Needs, now: number): Result<true> {
   const wire = {
@@ -124,7 +127,9 @@ function checkSignIn({ acr, root }: AccessTokenClaims, { maxAge, acrValues }: Ne
   if (acrValues !== undefined && !(acr !== undefined && acrValues.includes(acr))) {
     return refuse("acr-too-weak", undefined, wire);
   }
-  const recent = root.auth_time !== undefined && now - root.auth_time <= (maxAge ?? Number.POSITIVE_INFINITY);
+  const age = root.auth_time === undefined ? Number.NaN : now - root.auth_time;
+  // A sign-in of the future (in milliseconds, say) would be a recent one for ever.
+  const recent = age >= -SIGN_IN_SKEW && age <= (maxAge ?? 0);
   return maxAge === undefined || recent ? ok(true) : refuse("sign-in-too-old", undefined, wire);
 }
 

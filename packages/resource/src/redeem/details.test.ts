@@ -217,6 +217,7 @@ describe("a call that needs a fresher or stronger sign-in", () => {
     ],
     ["is told how old it may be", { auth_time: 1_800_000_000 - 61 }, { maxAge: 60 }, { max_age: "60" }],
     ["is told so where nobody says how old it is", {}, { maxAge: 60 }, { max_age: "60" }],
+    ["is told so where it lies in the future", { auth_time: 1_800_000_000_000 }, { maxAge: 60 }, { max_age: "60" }],
     ["is told how strong it must be", { acr: "pwd" }, { acrValues: ["phr", "mfa"] }, { acr_values: "phr mfa" }],
   ])("%s", async (_, claims, needs, parameters) => {
     await using home = await house();
