@@ -118,6 +118,13 @@ describe("an ID-JAG that is bound to nothing", () => {
   });
 });
 
+test("a client that is DPoP-bound redeems no unbound ID-JAG, whatever secret it has", async () => {
+  await using own = await house(() => ({ clients: [{ ...CLIENT, dpopBound: true }] }));
+  const send = async (assertion: string) => own.redeem({ assertion }, { dpop: await proof(key, {}, own) });
+  expectRefused(await send(await own.idJag()), 400, "invalid_grant", "id-jag-unbound");
+  expect((await send(await bound(own))).body).toMatchObject({ token_type: "DPoP" });
+});
+
 describe("a public client", () => {
   const form = async (assertion: string) => ({ assertion, client_id: "desktop" });
   const none = { authorization: "" };

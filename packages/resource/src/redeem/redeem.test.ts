@@ -315,6 +315,18 @@ describe("who may redeem", () => {
     expectRefused(await shut.redeem(), 401, "invalid_client", "client-disabled");
   });
 
+  test.each([
+    ["scopes", { scopes: "ledger.readonly" }, { scope: "ledger.read" }],
+    ["customers", { customers: "acme-of-another-country" }, {}],
+  ])("a client whose %s are a text, in which the name of another would be found", async (_, limits, form) => {
+    // As JavaScript would give it, of a column that holds one.
+    const given = limits as unknown as object;
+    await using other = await house(() => ({ clients: async () => ({ ...CLIENT, ...given }) }));
+    const answer = await other.redeem(form);
+    expectRefused(answer, 503, "temporarily_unavailable", "internal-fault");
+    expect(answer.event?.detail).toBe("a client's scopes and customers are lists");
+  });
+
   test("a client that is registered for other customers", async () => {
     await using other = await house(() => ({ clients: [{ ...CLIENT, customers: ["globex"] }] }));
     refuseGrant(await other.redeem(), "id-jag-client");

@@ -1,4 +1,5 @@
 import {
+  CredenceError,
   type Form,
   isFormContentType,
   ok,
@@ -153,6 +154,7 @@ export async function grantFor<A extends Account>(
   facts: Facts,
 ): Promise<Result<Grant<A>>> {
   const now = receiver.now();
+  checkLists(client);
   const proven = proof?.binding;
   if (client.dpopBound && proven?.jkt === undefined) return refuse("id-jag-unbound", "the client is DPoP-bound");
   const decoded = decodeIdJag(redemption.assertion);
@@ -281,13 +283,25 @@ const SIGNATURE_REASONS: ReadonlySet<Refusal["reason"]> = new Set<Refusal["reaso
   "issuer-keys-unavailable",
 ]);
 
+/**
+ * In a text, a scope would be found within the name of another, and a customer's id within another's.
+ *
+ * @throws CredenceError `configuration` for a client whose limits are no lists.
+ */
+function checkLists({ scopes = [], customers = [] }: RegisteredClient): void {
+  if (Array.isArray(scopes) && Array.isArray(customers)) return;
+  throw new CredenceError("a client's scopes and customers are lists", { code: "configuration" });
+}
+
 /** What a verified ID-JAG must still fit: customer, client within it, and what this server understands. */
 function checkFit(claims: IdJagClaims, { customer }: Trust, client: RedeemingClient): Result<true> {
   // ID-JAG draft §6: within the customer that (iss, tenant) selected, never to select one.
   if (claims.aud_tenant !== undefined && claims.aud_tenant !== customer.audTenant) return refuse("id-jag-tenant");
   if (client.customers && !client.customers.includes(customer.id)) return refuse("id-jag-client", "another customer's");
+  const unbound = claims.cnf?.jkt === undefined;
   // A public client proves nothing but its key: an ID-JAG that is not bound to it could be anybody's.
-  if (client.method === "none" && claims.cnf?.jkt === undefined) return refuse("id-jag-unbound", "public client");
+  if (client.method === "none" && unbound) return refuse("id-jag-unbound", "public client");
+  if (client.dpopBound && unbound) return refuse("id-jag-unbound", "the client is DPoP-bound, and the ID-JAG is not");
   return ok(true);
 }
 
