@@ -7,6 +7,13 @@ import { type Confirmation, type DpopNonces, dpopNonces } from "@credence/protoc
 import { ID_JAG_GRANT_PROFILE } from "@credence/protocol/id-jag";
 import { JWS_ALGORITHMS } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT, JWT_DPOP_GRANT, parseJwtBearerRequest } from "@credence/protocol/jwt-bearer";
+import {
+  type ProviderCertificate,
+  readCertificate,
+  refusalError,
+  refusedBefore,
+  writeRefusal,
+} from "@credence/protocol/oidc-provider";
 import type { Proof } from "@credence/protocol/proof-of-possession";
 import { errorOf } from "@credence/protocol/reasons";
 import type { AccessToken, Client, errors, KoaContextWithOIDC, Provider } from "oidc-provider";
@@ -14,8 +21,6 @@ import { checkGrantOptions } from "./configuration.ts";
 import { resourceMetadataRouter } from "./endpoints/router.ts";
 import { eventOf } from "./endpoints/token.ts";
 import { faultOf, port } from "./fault.ts";
-import { type ProviderCertificate, readCertificate } from "./oidc-provider/certificate.ts";
-import { refusalError, refusedBefore, writeRefusal } from "./oidc-provider/refusals.ts";
 import {
   claimsOf,
   type IssuedToken,
@@ -38,7 +43,7 @@ import { revoke } from "./revocation.ts";
 import type { ResourceServer } from "./server.ts";
 import { memoryStore } from "./store.ts";
 
-export type { ProviderCertificate } from "./oidc-provider/certificate.ts";
+export type { ProviderCertificate } from "@credence/protocol/oidc-provider";
 export { idJagTokenClaims, type ProviderAccessTokenOptions } from "./oidc-provider/tokens.ts";
 
 /** How the grant is set up: as `createResourceServer`, but for what oidc-provider does itself. */
