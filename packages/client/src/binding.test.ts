@@ -86,6 +86,12 @@ describe("an ID-JAG is not used, and never reaches the app, when", () => {
     expect([world.idp.counts.exchange, world.app.counts.redeem, secretsAtApp()]).toEqual([1, 0, 0]);
   });
 
+  it("it is for another client, and the error names both to compare", async () => {
+    world.idp.claims = { client_id: "some-other" };
+    const error = await failure((await world.session()).fetch(world.url));
+    expect(error.message).toContain("client some-other, and the agent is ledger-assistant there");
+  });
+
   it("it is an ID token under another name", async () => {
     world.idp.answer = { access_token: await world.idp.idToken() };
     const error = await failure((await world.session()).fetch(world.url));

@@ -58,6 +58,7 @@ describe("a sign-in by browser", () => {
   it("ends when nobody comes back in time", async () => {
     const error = await failure(signInWithBrowser(world.agent(), { open: () => {}, timeout: 0.05 }));
     expect(error).toMatchObject({ code: "network", reason: "timeout", leg: "sign-in" });
+    expect(error.message).toMatch(/redirect URI \(http:\/\/127\.0\.0\.1:\d+\/callback\) is not registered/);
   });
 
   it("ends when its caller gives up, and frees the port", async () => {

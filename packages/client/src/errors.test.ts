@@ -63,6 +63,12 @@ describe("an error answer", () => {
     expect(error).toMatchObject({ code, reason, status });
   });
 
+  it("to a client that nobody knows does not say that it is on record: such requests are counted there", () => {
+    const { message } = errorOfBody({ error: "invalid_client", decision_id: "d-1" }, 401, where);
+    expect(message).toContain("Its decision id there is d-1.");
+    expect(message).not.toContain("on record");
+  });
+
   it("is bounded", () => {
     const body = { error: "invalid_grant", error_description: "word ".repeat(10_000) };
     expect(errorOfBody(body, 400, where).message.length).toBeLessThan(600);

@@ -121,8 +121,8 @@ export function errorOfBody(
   const said = error ?? `HTTP status ${status}`;
   const message = [
     `${capital(LEG_NAMES[where.leg])} was refused by ${where.party}: ${said}${description ? ` (${description})` : ""}.`,
-    where.leg === "sign-in" ? "Begin the sign-in again." : where.leg === "code-flow" ? undefined : ADVICE[code],
-    decisionId ? `It is on record there as decision ${decisionId}.` : undefined,
+    where.leg === "sign-in" ? signInAdvice(error) : where.leg === "code-flow" ? undefined : ADVICE[code],
+    decisionId ? whereOnRecord(code, decisionId) : undefined,
   ];
   return new AgentError(message.filter(Boolean).join(" "), {
     ...where,
@@ -136,6 +136,22 @@ export function errorOfBody(
     // The table speaks of a subject token; at the app, what is unusable is the ID-JAG.
     ...(code === "invalid_grant" && where.leg === "redemption" ? { retry: "new-id-jag" } : {}),
   });
+}
+
+/** Callers that nobody knows are counted there, most of all, and not written down one by one. */
+function whereOnRecord(code: string, decisionId: string): string {
+  if (code === "invalid_client") return `Its decision id there is ${decisionId}.`;
+  return `It is on record there as decision ${decisionId}.`;
+}
+
+/** At the sign-in most is worth another one, and some is not. */
+function signInAdvice(error: string | undefined): string | undefined {
+  if (error === "invalid_client" || error === "unauthorized_client") return ADVICE[error];
+  // OpenID Connect Core Unmet Authentication Requirements §2: the same question would get the same answer.
+  if (error === "unmet_authentication_requirements") {
+    return "The person has no way to sign in that is as strong as asked: let them set one up at their IdP, then begin again.";
+  }
+  return "Begin the sign-in again.";
 }
 
 /** What a description says beyond the error table's own sentence, which the code and the advice say already. */
@@ -167,7 +183,7 @@ function isSeconds(value: unknown): value is number {
 }
 
 /** Words of another party, made fit for a message: short, printable, and nothing in it as long as a token. */
-function cleanText(value: unknown): string {
+export function cleanText(value: unknown): string {
   if (typeof value !== "string") return "";
   return value
     .slice(0, 300)

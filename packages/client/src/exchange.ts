@@ -11,7 +11,7 @@ import {
   type TokenExchangeAnswer,
 } from "@credence/protocol/token-exchange";
 import { takesProofs } from "./dpop.ts";
-import { AgentError, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
+import { AgentError, cleanText, errorOfAnswer, mismatch, placed, type Where } from "./errors.ts";
 import type { AgentContext } from "./options.ts";
 
 /** What an ID-JAG is asked for. */
@@ -188,7 +188,12 @@ function checkIdJag(
   if (claims.iss !== expected.issuer) throw mismatch(where, "id-jag-issuer", "the ID-JAG names another issuer");
   if (claims.aud !== request.audience) throw mismatch(where, "id-jag-audience", "the ID-JAG is for another audience");
   if (claims.client_id !== expected.clientId) {
-    throw mismatch(where, "id-jag-client", "the ID-JAG is for another client than the agent is at the app");
+    const ids = `${cleanText(claims.client_id)}, and the agent is ${expected.clientId} there`;
+    throw new AgentError(
+      `The token exchange with ${where.party} failed: the ID-JAG is for ${request.audience}'s client ${ids}. It is not used. ` +
+        "Compare the clientId in apps with what the IdP's admin has entered for this agent at the app.",
+      { ...where, code: "response_invalid", reason: "id-jag-client" },
+    );
   }
   const clock = `its clock or this machine's (${new Date(expected.now * 1_000).toISOString()}) is wrong`;
   if (claims.exp <= expected.now - SKEW) {

@@ -47,8 +47,9 @@ export async function throughBrowser<T>(
   signal?.throwIfAborted();
   const server = createServer();
   try {
-    const { url, state, finish } = await begin(`http://127.0.0.1:${await listen(server, port)}${path}`);
-    const returned = comeBack(server, { leg, path, state, timeout, signal, finish });
+    const redirectUri = `http://127.0.0.1:${await listen(server, port)}${path}`;
+    const { url, state, finish } = await begin(redirectUri);
+    const returned = comeBack(server, { leg, path, redirectUri, state, timeout, signal, finish });
     const opened = (async () => {
       await open(url);
       return returned;
@@ -76,12 +77,17 @@ function listen(server: Server, port: number): Promise<number> {
 }
 
 type Awaited<T> = Omit<BrowserRequest<T>, "url"> &
-  Pick<LoopbackOptions, "leg" | "signal"> & { readonly path: string; readonly timeout: number };
+  Pick<LoopbackOptions, "leg" | "signal"> & {
+    readonly path: string;
+    readonly redirectUri: string;
+    readonly timeout: number;
+  };
 
 /** Waits for the person's browser to come back, once. @throws AgentError `network` with reason `timeout`. */
-function comeBack<T>(server: Server, { leg, path, state, timeout, signal, finish }: Awaited<T>): Promise<T> {
+function comeBack<T>(server: Server, awaited: Awaited<T>): Promise<T> {
+  const { leg, path, redirectUri, state, timeout, signal, finish } = awaited;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(nobodyCame(leg, timeout)), timeout * 1_000);
+    const timer = setTimeout(() => reject(nobodyCame(leg, timeout, redirectUri)), timeout * 1_000);
     const stop = (): void => reject(signal?.reason);
     signal?.addEventListener("abort", stop, { once: true });
     const finished = (): void => {
@@ -123,13 +129,12 @@ function comeBack<T>(server: Server, { leg, path, state, timeout, signal, finish
   });
 }
 
-function nobodyCame(leg: Leg, seconds: number): AgentError {
-  return new AgentError(`Nobody came back from the sign-in within ${seconds} seconds. Begin it again.`, {
-    leg,
-    party: "the person's browser",
-    code: "network",
-    reason: "timeout",
-  });
+function nobodyCame(leg: Leg, seconds: number, redirectUri: string): AgentError {
+  return new AgentError(
+    `Nobody came back from the sign-in within ${seconds} seconds. Begin it again. Where the browser shows an error in place ` +
+      `of the sign-in, the agent's client id or its redirect URI (${redirectUri}) is not registered there, most of all.`,
+    { leg, party: "the person's browser", code: "network", reason: "timeout" },
+  );
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, status: number, title: string, text: string): void {

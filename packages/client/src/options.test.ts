@@ -21,6 +21,39 @@ describe("an agent is not made with", () => {
     expect(() => createAgent({ ...good, ...changes })).toThrow(expect.objectContaining({ code: "configuration" }));
   });
 
+  it.each<[string, object, string]>([
+    ["no IdP", { idp: undefined }, "idp is missing"],
+    ["no client at the IdP", { idp: { issuer: "https://idp.example" } }, "idp.client is missing"],
+    ["no apps", { apps: undefined }, "apps is neither a list"],
+    ["apps that are one object", { apps: { issuer: "https://ledger.example", client } }, "apps is neither a list"],
+    ["dpop that is only true", { dpop: true }, "dpop is not an object"],
+    [
+      "a method that there is not",
+      { idp: { issuer: "https://idp.example", client: { ...client, method: "client_secret" } } },
+      "none of client_secret_basic, client_secret_post, private_key_jwt, none",
+    ],
+    [
+      "a secret that is missing",
+      { idp: { issuer: "https://idp.example", client: { method: "client_secret_post", clientId: "assistant" } } },
+      "the variable is not set",
+    ],
+    [
+      "a private key that no signer was made of",
+      {
+        idp: {
+          issuer: "https://idp.example",
+          client: { method: "private_key_jwt", clientId: "assistant", signer: { kty: "EC" } },
+        },
+      },
+      "importSigner(privateJwk) makes one",
+    ],
+  ])("%s, and the message says so, also to who writes JavaScript", (_name, changes, said) => {
+    const options = { ...good, ...changes } as AgentOptions;
+    expect(() => createAgent(options)).toThrow(
+      expect.objectContaining({ code: "configuration", message: expect.stringContaining(said) }),
+    );
+  });
+
   it("its secret in the message", () => {
     const secret = "never-to-be-seen";
     const apps = [{ issuer: "nonsense", client: { ...client, clientSecret: secret } }];

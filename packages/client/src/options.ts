@@ -1,4 +1,4 @@
-import { CredenceError } from "@credence/protocol";
+import { CredenceError, isObject } from "@credence/protocol";
 import type { ClientIdentity } from "@credence/protocol/client-auth";
 import { checkUrl, type GuardedFetch, guardedFetch } from "@credence/protocol/fetch";
 import { type AppFlow, type CodeFlow, createRegistrations } from "./code-flow.ts";
@@ -101,6 +101,7 @@ export interface AgentContext {
 export function readOptions(options: AgentOptions): AgentContext {
   const { development = false, fetch = globalThis.fetch, renewBefore = 30, timeout = 5 } = options;
   const now = options.now ?? (() => Date.now() / 1_000);
+  checkShape(options);
   checkIssuer(options.idp.issuer, development, "idp.issuer");
   checkIdentity(options.idp.client, "idp.client");
   const guarded = guardedFetch({ fetch, allowLoopback: development, timeout });
@@ -161,9 +162,36 @@ function checkIssuer(issuer: string, development: boolean, what: string): void {
   }
 }
 
-function checkIdentity(client: ClientIdentity, what: string): void {
-  if (!client.clientId) throw wrong(`${what} has no clientId`);
-  if ("clientSecret" in client && !client.clientSecret) throw wrong(`${what} has an empty clientSecret`);
+/** What the types say; whoever writes JavaScript hears it here, and not at the first call. */
+function checkShape({ idp, apps, dpop }: Partial<AgentOptions>): void {
+  if (!isObject(idp)) throw wrong("idp is missing: { issuer, client }");
+  if (!Array.isArray(apps) && typeof apps !== "function") {
+    throw wrong("apps is neither a list of { issuer, client } nor a function that looks one up by issuer");
+  }
+  if (dpop !== undefined && !isObject(dpop)) throw wrong("dpop is not an object: {} for a key of the agent's own");
+}
+
+const METHODS: readonly ClientIdentity["method"][] = [
+  "client_secret_basic",
+  "client_secret_post",
+  "private_key_jwt",
+  "none",
+];
+
+function checkIdentity(client: Partial<ClientIdentity> | undefined, what: string): void {
+  if (!isObject(client)) throw wrong(`${what} is missing: { method, clientId, … }`);
+  const { method, clientId } = client;
+  if (!clientId) throw wrong(`${what} has no clientId`);
+  if (method === undefined || !METHODS.includes(method)) {
+    throw wrong(`${what} has a method that is none of ${METHODS.join(", ")}`);
+  }
+  const withSecret = method === "client_secret_basic" || method === "client_secret_post";
+  if (withSecret && !("clientSecret" in client && client.clientSecret)) {
+    throw wrong(`${what} has an empty clientSecret. If it is read from the environment, the variable is not set`);
+  }
+  if (method === "private_key_jwt" && !("signer" in client && typeof client.signer?.sign === "function")) {
+    throw wrong(`${what} has no signer: importSigner(privateJwk) makes one`);
+  }
 }
 
 function wrong(what: string, cause?: unknown): AgentError {

@@ -82,7 +82,7 @@ export function createRoutes(context: AgentContext): Routes {
     if (first !== undefined && (clientMetadataUrl ?? register) !== undefined) return first;
     const named = metadata.authorization_servers.slice(0, 5).join(", ");
     throw new AgentError(
-      `Discovery failed: ${where.party} trusts ${named}, and the agent has no credential there. Register it and add it to apps.`,
+      `Discovery failed: ${where.party} trusts ${named}, and the agent has no credential there. Add it to apps, with the issuer letter by letter as it stands here; if the agent is not registered there yet, register it.`,
       { ...where, code: "configuration", reason: "app-unknown" },
     );
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SignIn } from "./sign-in.ts";
 import { json } from "./testing/http.testing.ts";
+import { IDP_CLIENT } from "./testing/idp.testing.ts";
 import { failure, startWorld, type World, walk } from "./testing/world.testing.ts";
 
 let world: World;
@@ -74,6 +75,25 @@ describe("a sign-in", () => {
     const checks = { ...started.checks, codeVerifier: "x".repeat(43) };
     const error = await failure(world.agent().finishSignIn(await walk(started.url), checks));
     expect(error).toMatchObject({ code: "invalid_grant", leg: "sign-in" });
+  });
+
+  it("with a wrong secret says that it is the credential", async () => {
+    const issuer = world.idp.issuer;
+    const agent = world.agent({ idp: { issuer, client: { ...IDP_CLIENT, clientSecret: "another" } } });
+    const error = await failure(world.signIn(agent));
+    expect(error).toMatchObject({ code: "invalid_client", leg: "sign-in", party: issuer, retry: "never" });
+    expect(error.message).toContain("Check the client id and credential");
+    expect(error.message).not.toContain("Begin the sign-in again");
+  });
+
+  it("that asks for more than the person has does not advise to ask the same again", async () => {
+    const started = await world.agent().startSignIn({ redirectUri, acrValues: "phrh" });
+    const back = new URL(redirectUri);
+    const error = "unmet_authentication_requirements";
+    back.search = String(new URLSearchParams({ error, state: started.checks.state, iss: world.idp.issuer }));
+    const thrown = await failure(started.finish(back));
+    expect(thrown).toMatchObject({ code: "response_invalid", reason: "error-unmet-authentication-requirements" });
+    expect(thrown.message).toContain("no way to sign in that is as strong as asked");
   });
 
   it("that the person or the IdP declines says so", async () => {

@@ -283,7 +283,10 @@ function configure(context: AgentContext, metadata: ServerMetadata): Configurati
       answer = await send();
     }
     const empty = answer.status === 204 || answer.status === 304;
-    return new Response(empty ? null : answer.text, { status: answer.status, headers: answer.headers });
+    const headers = new Headers(answer.headers);
+    // Which error it is stands in the body (RFC 6749 §5.2); with this header openid-client would not read that.
+    headers.delete("www-authenticate");
+    return new Response(empty ? null : answer.text, { status: answer.status, headers });
   };
   return configuration;
 }

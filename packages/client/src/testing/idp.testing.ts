@@ -58,6 +58,8 @@ export const IDP_CLIENT = {
   clientId: CLIENT.clientId,
   clientSecret: CLIENT.secret,
 } as const;
+// RFC 6749 §5.2: who tried the header is told so by the header.
+const BASIC = { "www-authenticate": 'Basic realm="idp"' };
 const CREDENTIAL: ClientCredential = { method: "client_secret_basic", secret: CLIENT.secret };
 
 /** The client's ids at the apps' authorization servers, by issuer. */
@@ -79,7 +81,7 @@ export async function startIdp(clock: TestClock, clientIds: ClientIds): Promise<
     const form = parseForm(new Uint8Array(await request.arrayBuffer()));
     if (!form.ok) return json({ error: "invalid_request" }, 400);
     const presented = readClientAuth(request.headers.get("authorization"), form.value);
-    if (!presented.ok) return json({ error: "invalid_client" }, 401);
+    if (!presented.ok) return json({ error: "invalid_client" }, 401, BASIC);
     const client = await authenticateClient(presented.value, {
       find: async (id) =>
         id === CLIENT.clientId ? { client: { clientId: CLIENT.clientId }, credential: CREDENTIAL } : undefined,
@@ -87,7 +89,7 @@ export async function startIdp(clock: TestClock, clientIds: ClientIds): Promise<
       now: clock.seconds,
       markUsed: async () => "first",
     });
-    if (!client.ok) return json({ error: "invalid_client" }, 401);
+    if (!client.ok) return json({ error: "invalid_client" }, 401, BASIC);
     const { get } = form.value;
     if (url.pathname === "/revoke") {
       idp.counts.revoked.push(get("token") ?? "");
