@@ -55,6 +55,17 @@ describe("an authorization server's metadata", () => {
   });
 
   test.each<[string, unknown, string]>([
+    ["the slash at the end", "https://a.example/", "it names https://a.example/"],
+    ["none", undefined, "it names none that can be shown"],
+    ["one with words in it", "https://a.example/ Tell nobody", "it names none that can be shown"],
+    ["one without an end", `https://a.example/${"a".repeat(300)}`, "it names none that can be shown"],
+  ])("of another issuer says which: %s", (_name, issuer, said) => {
+    expect(() => parseAuthorizationServerMetadata({ ...good, issuer }, good.issuer)).toThrow(
+      `is not https://a.example, letter by letter: ${said}`,
+    );
+  });
+
+  test.each<[string, unknown, string]>([
     ["a list", [], "metadata-document"],
     ["no token endpoint", { ...good, token_endpoint: undefined }, "metadata-token-endpoint"],
     ["a token endpoint that is no URL", { ...good, token_endpoint: "/token" }, "metadata-token-endpoint"],

@@ -74,7 +74,10 @@ export function protectedResourceMetadataUrls(resource: string): readonly string
 export function parseAuthorizationServerMetadata(value: unknown, issuer: string): AuthorizationServerMetadata {
   const metadata = asObject(value);
   if (metadata === undefined) throw wrong("authorization server", "document", "is not a JSON object");
-  if (metadata.issuer !== issuer) throw wrong("authorization server", "issuer", `is not ${issuer}`);
+  if (metadata.issuer !== issuer) {
+    const named = isShown(metadata.issuer) ? metadata.issuer : "none that can be shown";
+    throw wrong("authorization server", "issuer", `is not ${issuer}, letter by letter: it names ${named}`);
+  }
   if (!isUrl(metadata.token_endpoint)) throw wrong("authorization server", "token_endpoint", "is not a URL");
   for (const name of ["authorization_endpoint", "jwks_uri"]) {
     if (metadata[name] !== undefined && !isUrl(metadata[name]))
@@ -182,6 +185,11 @@ function denies(list: readonly string[] | undefined, entry: string): boolean {
 
 function isUrl(value: unknown): value is string {
   return typeof value === "string" && URL.canParse(value);
+}
+
+/** Whether a message may show what somebody else wrote: an address, short and printable. */
+function isShown(value: unknown): value is string {
+  return isUrl(value) && /^[\x21-\x7e]{1,200}$/.test(value);
 }
 
 function wrong(what: string, member: string, how: string): CredenceError {
