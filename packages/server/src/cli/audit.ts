@@ -61,7 +61,9 @@ function listCommand(world: AuditWorld): Command {
     );
 }
 
-const NOTHING_FITS = "No event fits. `credence audit list` without filters shows the latest of all.";
+const NOTHING_FITS =
+  "No event fits. `credence audit list` without filters shows the latest of all. Requests of callers that nobody knows, " +
+  "with a wrong client secret for example, are counted every minute and have no decision of their own here: --code failures.";
 
 /** Columns of `tail`, which can not know what will come: time, code, who, verdict, why. */
 const TAIL_WIDTHS = [23, 18, 34, 7, 34];
