@@ -7,6 +7,9 @@ export interface PasswordCost {
   readonly parallelism: number;
 }
 
+/** What our own hashes cost. @see OWASP Password Storage Cheat Sheet (m=19456, t=2, p=1) */
+export const PASSWORD_COST: PasswordCost = { memory: 19_456, passes: 2, parallelism: 1 };
+
 /** A password's hash, taken apart. */
 export interface PasswordHash extends PasswordCost {
   readonly salt: Buffer;

@@ -275,6 +275,20 @@ describe("a warning is given for", () => {
     expect(warnings(whole).join("\n")).not.toContain("has no key");
   });
 
+  it("password hashes of another cost, whose time would tell who exists", () => {
+    const hashed = (cost: string) => `name: Acme
+people:
+  - id: alice
+    email: alice@acme.example
+    name: Alice
+    password_hash: $argon2id$v=19$${cost}$c29tZXNhbHRzb21lc2FsdA$${"A".repeat(43)}
+`;
+    expect(warnings(hashed("m=19456,t=2,p=1"))).toEqual([]);
+    for (const cost of ["m=8,t=1,p=1", "m=65536,t=2,p=1", "m=19456,t=3,p=1", "m=19456,t=2,p=2"]) {
+      expect(warnings(hashed(cost)).join("\n")).toContain("of 1 of the people has another cost");
+    }
+  });
+
   it("a secret that was replaced, and still counts", () => {
     expect(warnings(whole).join("\n")).toContain("still counts");
     const before =

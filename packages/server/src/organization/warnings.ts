@@ -1,3 +1,4 @@
+import { PASSWORD_COST, parsePasswordHash } from "../directory/password-hash.ts";
 import { cut, type Finding } from "./problems.ts";
 import type { Readable } from "./references.ts";
 
@@ -17,10 +18,30 @@ export function warningFindings(file: Readable, name: string | undefined, now: n
           },
         ]
       : []),
+    ...passwordWarnings(file),
     ...subjectWarnings(file),
     ...secretWarnings(file),
     ...clientWarnings(file),
     ...connectionWarnings(file, now),
+  ];
+}
+
+/** Somebody unknown costs what our own hashes cost: another cost tells by its time that the address is known here. */
+function passwordWarnings({ people }: Readable): Finding[] {
+  const others = people.filter(({ entry }) => {
+    const hash = entry.password_hash === undefined ? undefined : parsePasswordHash(entry.password_hash);
+    const { memory, passes, parallelism } = PASSWORD_COST;
+    return hash && !(hash.memory === memory && hash.passes === passes && hash.parallelism === parallelism);
+  });
+  const [first] = others;
+  if (first === undefined) return [];
+  const { memory, passes, parallelism } = PASSWORD_COST;
+  return [
+    {
+      path: [...first.path, "password_hash"],
+      message: `The password hash of ${others.length} of the people has another cost than ours: the time of a wrong password tells strangers that they exist.`,
+      mend: `Make it anew with credence password-hash (m=${memory},t=${passes},p=${parallelism}).`,
+    },
   ];
 }
 

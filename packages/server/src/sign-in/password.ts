@@ -2,17 +2,16 @@ import { Buffer } from "node:buffer";
 import { argon2 as argon2Callback, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { CredenceError } from "@credence/protocol";
-import { type PasswordCost, parsePasswordHash } from "../directory/password-hash.ts";
+import { PASSWORD_COST, type PasswordCost, parsePasswordHash } from "../directory/password-hash.ts";
 
 /**
  * Passwords, kept as argon2id in PHC string format.
  *
- * @see RFC 9106 (Argon2), OWASP Password Storage Cheat Sheet (m=19456, t=2, p=1)
+ * @see RFC 9106 (Argon2)
  */
 
 const argon2 = promisify(argon2Callback);
 
-const COST: PasswordCost = { memory: 19_456, passes: 2, parallelism: 1 };
 const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 /** Longest password in bytes of UTF-8; what is longer is refused before any work is done for it. */
@@ -32,8 +31,8 @@ export async function hashPassword(password: string): Promise<string> {
     throw new CredenceError(`A password has 1 to ${PASSWORD_MAX_BYTES} bytes.`, { code: "configuration" });
   }
   const salt = randomBytes(SALT_BYTES);
-  const tag = await derive(message, salt, COST, TAG_BYTES);
-  const { memory, passes, parallelism } = COST;
+  const tag = await derive(message, salt, PASSWORD_COST, TAG_BYTES);
+  const { memory, passes, parallelism } = PASSWORD_COST;
   return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`;
 }
 
@@ -58,7 +57,7 @@ export async function verifyPassword(phc: string, password: string): Promise<boo
  * @param password - As typed.
  */
 export async function verifyAgainstNobody(password: string): Promise<false> {
-  await derive(passwordBytes(password) ?? Buffer.from("-"), NOBODY_SALT, COST, TAG_BYTES);
+  await derive(passwordBytes(password) ?? Buffer.from("-"), NOBODY_SALT, PASSWORD_COST, TAG_BYTES);
   return false;
 }
 
