@@ -327,6 +327,14 @@ describe("who may redeem", () => {
     expect(answer.event?.detail).toBe("a client's scopes and customers are lists");
   });
 
+  test("an issuer that a look-up trusts and that is the server itself", async () => {
+    await using own = await house((base) => ({
+      customers: async (issuer) => ({ customer: { id: "acme" }, issuer: { issuer, jwksUri: `${base.issuer}/jwks` } }),
+    }));
+    const assertion = await own.idJag({ iss: own.url }, own.key.signer);
+    expectRefused(await own.redeem({ assertion }), 400, "invalid_grant", "id-jag-issuer");
+  });
+
   test("a client that is registered for other customers", async () => {
     await using other = await house(() => ({ clients: [{ ...CLIENT, customers: ["globex"] }] }));
     refuseGrant(await other.redeem(), "id-jag-client");

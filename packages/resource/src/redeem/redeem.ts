@@ -1,13 +1,11 @@
 import {
   CredenceError,
   type Form,
-  isFormContentType,
   ok,
-  parseForm,
   type Refusal,
   type Result,
   randomId,
-  readBody,
+  readForm,
   refuse,
 } from "@credence/protocol";
 import { type AuthorizationDetail, narrowDetails } from "@credence/protocol/authorization-details";
@@ -162,7 +160,8 @@ export async function grantFor<A extends Account>(
   noteClaims(facts, decoded.value.claims);
 
   const trust = await receiver.findTrust(decoded.value.claims.iss, decoded.value.claims.tenant);
-  if (trust === undefined) return refuse("id-jag-issuer");
+  // Our own keys vouch for nobody, whatever a look-up says.
+  if (trust === undefined || trust.issuer.issuer === receiver.issuer) return refuse("id-jag-issuer");
   facts.customer = trust.customer.id;
 
   const verified = await verify(decoded.value, trust, client, receiver, now, facts);
@@ -239,11 +238,7 @@ async function issue<A extends Account>(grant: Grant<A>, receiver: Receiver<A>, 
 
 /** Reads the request once, bounded. @see RFC 6749 §3.2 */
 async function parse(request: Request): Promise<Result<{ form: Form; redemption: JwtBearerRequest }>> {
-  if (request.method !== "POST") return refuse("method-wrong");
-  if (!isFormContentType(request.headers.get("content-type"))) return refuse("form-content-type");
-  const body = await readBody(request);
-  if (!body.ok) return body;
-  const form = parseForm(body.value);
+  const form = await readForm(request);
   if (!form.ok) return form;
   const grant = form.value.get("grant_type");
   if (grant === undefined) return refuse("parameter-missing", "grant_type");
