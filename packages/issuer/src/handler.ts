@@ -1,14 +1,4 @@
-import {
-  errorAnswer,
-  type Form,
-  isFormContentType,
-  parseForm,
-  type Refusal,
-  type Result,
-  randomId,
-  readBody,
-  refuse,
-} from "@credence/protocol";
+import { errorAnswer, type Form, type Refusal, type Result, randomId, readForm, refuse } from "@credence/protocol";
 import { TOKEN_EXCHANGE_GRANT } from "@credence/protocol/token-exchange";
 import { checkIssuer } from "./configuration.ts";
 import { exchange, type Issuer, reasonOf } from "./exchange/exchange.ts";
@@ -72,10 +62,7 @@ export function tokenExchangeHandler<Client, Subject>(
 }
 
 async function readExchangeForm(request: Request): Promise<Result<Form>> {
-  if (request.method !== "POST") return refuse("method-wrong");
-  if (!isFormContentType(request.headers.get("content-type"))) return refuse("form-content-type");
-  const body = await readBody(request);
-  const form = body.ok ? parseForm(body.value) : body;
+  const form = await readForm(request);
   if (form.ok && form.value.get("grant_type") !== TOKEN_EXCHANGE_GRANT) {
     return form.value.get("grant_type") ? refuse("grant-type-unsupported") : refuse("parameter-missing", "grant_type");
   }

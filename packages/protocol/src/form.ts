@@ -102,6 +102,19 @@ export function isFormContentType(contentType: string | null | undefined): boole
 }
 
 /**
+ * Reads the form of a request, once, to an endpoint that takes one by POST.
+ *
+ * @returns the form; refused: `method-wrong`, `form-content-type`, `form-too-large`, `form-malformed`, `parameter-doubled`.
+ * @see RFC 6749 §3.2
+ */
+export async function readForm(request: Request): Promise<Result<Form>> {
+  if (request.method !== "POST") return refuse("method-wrong");
+  if (!isFormContentType(request.headers.get("content-type"))) return refuse("form-content-type");
+  const body = await readBody(request);
+  return body.ok ? parseForm(body.value) : body;
+}
+
+/**
  * Reads a body up to a limit, whatever its declared length; a longer one is not read to its end.
  *
  * @returns the bytes; refused: `form-too-large`, `form-malformed` when the body breaks off.

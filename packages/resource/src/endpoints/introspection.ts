@@ -1,14 +1,4 @@
-import type { Form } from "@credence/protocol";
-import {
-  isFormContentType,
-  ok,
-  parseForm,
-  type Refusal,
-  type Result,
-  randomId,
-  readBody,
-  refuse,
-} from "@credence/protocol";
+import { ok, type Refusal, type Result, randomId, readForm, refuse } from "@credence/protocol";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
 import { faultOf } from "../fault.ts";
 import type { Facts, Recorder } from "../record.ts";
@@ -105,13 +95,6 @@ async function readRequest(
   facts.client = client.value.clientId;
   const token = form.value.get("token");
   return token === undefined ? refuse("parameter-missing", "token") : ok({ client: client.value, token });
-}
-
-async function readForm(request: Request): Promise<Result<Form>> {
-  if (request.method !== "POST") return refuse("method-wrong");
-  if (!isFormContentType(request.headers.get("content-type"))) return refuse("form-content-type");
-  const body = await readBody(request);
-  return body.ok ? parseForm(body.value) : body;
 }
 
 function noteToken(facts: Facts, { jti, aud, sub, customer, root }: AccessTokenClaims): void {
