@@ -161,11 +161,15 @@ function surround(provider: Provider, options: ProviderOptions, show: Show): voi
       // Where oidc-provider finds the path that it is mounted at, by comparing the two.
       Object.assign(ctx.req, { originalUrl: `${basePath(options.issuer)}${ctx.url}` });
     }
-    if (ctx.path.startsWith(`${PATHS.authorize}/`) && !(await tookLastStep(provider, ctx.cookies))) {
+    if (ctx.path.startsWith(`${PATHS.authorize}/`) && !(await tookLastStep(provider, ctx.cookies, options.now()))) {
       ctx.status = 400;
       const reference = newReference();
       const code = "session_expired";
-      options.report({ reference, code, error: new errors.SessionNotFound("the last step was in another browser") });
+      options.report({
+        reference,
+        code,
+        error: new errors.SessionNotFound("the last step was in another browser, or too long ago"),
+      });
       return show(ctx, (ours) => errorPage(ours, { ...errorWords(code, ctx.status), code, reference }));
     }
     await next();

@@ -156,8 +156,8 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
     await ports.record({ type: "sign-in-succeeded", personId: person.id, methods, ...trial, at: when });
     await dropProgress(artifacts, interaction);
     const login = { accountId: person.id, ...described(methods), ts: at, remember: false };
-    const step = lastStep();
-    const result = { login, browser: step.mark };
+    const step = lastStep(when);
+    const result = { login, ...step.mark };
     const returnTo = await provider.interactionResult(c.env.incoming, c.env.outgoing, result);
     c.header("set-cookie", lastStepCookie(step, returnTo), { append: true });
     return c.redirect(returnTo, 303);

@@ -235,6 +235,22 @@ describe("the second step", () => {
     expect(new URL(back.headers.get("location") ?? "").searchParams.get("code")).toBeTruthy();
   });
 
+  it.each([
+    [295, true],
+    [300, false],
+  ])("signs in who comes back %d seconds after it: %s", async (later, good) => {
+    const browser = createUserAgent();
+    const now = house.now();
+    house.clock.stopped = now;
+    const answer = await post(await toPassword(browser), { password: PASSWORD }, { cookie: cookiesOf(browser) });
+    const [cookie = ""] = (answer.headers.getSetCookie()[0] ?? "").split(";");
+    house.clock.stopped = now + later;
+    const headers = { cookie: `${cookiesOf(browser)}; ${cookie}` };
+    const back = await fetch(answer.headers.get("location") ?? "", { headers, redirect: "manual" });
+    delete house.clock.stopped;
+    expect(back.headers.has("location")).toBe(good);
+  });
+
   it("signs nobody in when that can not be put on record", async () => {
     const browser = createUserAgent();
     house.broken.record = true;
