@@ -50,18 +50,10 @@ export type TokenChecker = (presented: PresentedToken, needs: Needs) => Promise<
 export function tokenReader(
   ports: Pick<CheckPorts, "issuer" | "jwks" | "ownFormat" | "isAlive" | "now">,
 ): (token: string) => Promise<AccessTokenClaims | undefined> {
-  const keys = jwksKeys(ports.jwks);
+  const read = readerOf(ports);
   return async (token) => {
-    if (!TOKEN.test(token)) return undefined;
-    const aud = ports.ownFormat ? undefined : decodeJws(token)?.payload.aud;
-    const own = await ports.ownFormat?.(token);
-    const expected = { issuer: ports.issuer, resource: own?.aud ?? String(aud), keys, algorithms: JWS_ALGORITHMS };
-    if (ports.ownFormat && own === undefined) return undefined;
-    const checked = own
-      ? checkAccessTokenClaims(own, expected, ports.now())
-      : await checkAccessToken(token, expected, ports.now());
-    if (!checked.ok) return undefined;
-    return (await ports.isAlive(livenessOf(checked.value))) ? checked.value : undefined;
+    const claims = await read(token);
+    return claims.ok && (await ports.isAlive(livenessOf(claims.value))) ? claims.value : undefined;
   };
 }
 
@@ -72,18 +64,10 @@ export function tokenReader(
  * @see RFC 9068 §4
  */
 export function tokenChecker(ports: CheckPorts): TokenChecker {
-  const keys = jwksKeys(ports.jwks);
+  const read = readerOf(ports);
   type Check = (presented: PresentedToken, needs: Needs) => Promise<Result<AccessTokenClaims>>;
-  const read: Check = async ({ token }, { resource, scopes }) => {
-    if (!TOKEN.test(token)) return refuse("access-token-malformed");
-    const expected = { issuer: ports.issuer, resource, scopes, keys, algorithms: JWS_ALGORITHMS };
-    const now = ports.now();
-    if (!ports.ownFormat) return checkAccessToken(token, expected, now);
-    const claims = await ports.ownFormat(token);
-    return claims === undefined ? refuse("access-token-malformed") : checkAccessTokenClaims(claims, expected, now);
-  };
   const check: Check = async (presented, needs) => {
-    const checked = await read(presented, needs);
+    const checked = await read(presented.token, needs);
     if (!checked.ok) return checked;
     const now = ports.now();
     const proven = await checkPossession(checked.value, presented, ports, now, needs.requireBound ?? false);
@@ -98,6 +82,29 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
     const decisionId = randomId();
     await recordRefusal(ports, needs.resource, decisionId, outcome.refusal, cause);
     return { ok: false, refusal: outcome.refusal, decisionId };
+  };
+}
+
+/**
+ * Reads access tokens of ours: format, issuer, expiry, and, where that matters, resource and scopes.
+ *
+ * @returns a reader that gives the claims; refused: `access-token-…`, `scope-insufficient`. Rejects when the app's own format does.
+ */
+function readerOf(
+  ports: Pick<CheckPorts, "issuer" | "jwks" | "ownFormat" | "now">,
+): (token: string, needs?: Pick<Needs, "resource" | "scopes">) => Promise<Result<AccessTokenClaims>> {
+  const { issuer, ownFormat } = ports;
+  const ours = { issuer, keys: jwksKeys(ports.jwks), algorithms: JWS_ALGORITHMS };
+  return async (token, needs) => {
+    if (!TOKEN.test(token)) return refuse("access-token-malformed");
+    if (!ownFormat) {
+      const { resource = String(decodeJws(token)?.payload.aud), scopes = [] } = needs ?? {};
+      return checkAccessToken(token, { ...ours, resource, scopes }, ports.now());
+    }
+    const claims = await ownFormat(token);
+    if (claims === undefined) return refuse("access-token-malformed");
+    const { resource = claims.aud, scopes = [] } = needs ?? {};
+    return checkAccessTokenClaims(claims, { ...ours, resource, scopes }, ports.now());
   };
 }
 
