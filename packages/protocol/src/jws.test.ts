@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
 import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
@@ -96,6 +97,16 @@ describe("a signature is refused", () => {
     expect(
       await checkSignature(decoded(await signJwt("t", {}, rs.signer)), JWS_ALGORITHMS, jwksKeys({ keys: [short] })),
     ).toBe("key");
+  });
+
+  test("when the key is too short, and zeros before its modulus make it look longer", async () => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 1_024 });
+    const { n = "", e = "" } = publicKey.export({ format: "jwk" });
+    const zeros = Buffer.concat([Buffer.alloc(192), Buffer.from(n, "base64url")]).toString("base64url");
+    const input = `${btoa('{"alg":"RS256","kid":"1"}').replaceAll("=", "")}.e30`;
+    const token = `${input}.${sign("sha256", Buffer.from(input), privateKey).toString("base64url")}`;
+    const keys = jwksKeys({ keys: [{ kty: "RSA", kid: "1", n: zeros, e }] });
+    expect(await checkSignature(decoded(token), JWS_ALGORITHMS, keys)).toBe("key");
   });
 
   test("when it names no kid and two keys fit", async () => {

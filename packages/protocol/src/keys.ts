@@ -40,6 +40,7 @@ const ALGORITHMS = {
 } as const;
 
 /** RFC 7518 §3.3: an RSA modulus has at least 2,048 bits, 256 bytes, 342 characters of base64url. */
+const MIN_RSA_MODULUS_BITS = 2_048;
 const MIN_RSA_MODULUS_LENGTH = 342;
 
 /**
@@ -160,6 +161,10 @@ async function importKey(jwk: PublicJwk, alg: JwsAlgorithm): Promise<CryptoKey> 
   const { key_ops: _, ...members } = jwk;
   const key = await importJWK({ ...members, alg: alg === "EdDSA" ? "Ed25519" : alg }, alg);
   if (key instanceof Uint8Array) throw new CredenceError("A symmetric key is not accepted", { code: "configuration" });
+  // Zeros before a modulus make it longer as a text alone.
+  const { algorithm } = key;
+  if ("modulusLength" in algorithm && Number(algorithm.modulusLength) < MIN_RSA_MODULUS_BITS)
+    throw new CredenceError("An RSA key is too short", { code: "configuration" });
   return key;
 }
 
