@@ -4,7 +4,7 @@ import type { CredenceError } from "./errors.ts";
 
 /** What the answers of both legs say of what was granted. */
 export interface Granted {
-  /** Seconds. */
+  /** Seconds; absent when the server does not say. */
   readonly expires_in?: number;
   readonly scope?: string;
   readonly resource?: string | readonly string[];

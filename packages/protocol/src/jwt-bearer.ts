@@ -2,7 +2,7 @@ import type { AuthorizationDetail } from "./authorization-details.ts";
 import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
-import { parseGranted } from "./granted.ts";
+import { type Granted, parseGranted } from "./granted.ts";
 import { MAX_TOKEN_LENGTH } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
 import { resourcesOf, scopeOf } from "./scope.ts";
@@ -63,14 +63,9 @@ export function buildJwtBearerRequest(parameters: {
 }
 
 /** An access token answer, as JSON. @see ID-JAG draft §4.4.2 */
-export interface AccessTokenAnswer {
+export interface AccessTokenAnswer extends Granted {
   readonly access_token: string;
   readonly token_type: string;
-  /** Seconds; `undefined` when the server does not say. */
-  readonly expires_in?: number;
-  readonly scope?: string;
-  readonly resource?: string | readonly string[];
-  readonly authorization_details?: readonly AuthorizationDetail[];
 }
 
 /**

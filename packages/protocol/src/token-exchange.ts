@@ -2,7 +2,7 @@ import { type AuthorizationDetail, parseAuthorizationDetails } from "./authoriza
 import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
 import type { Form } from "./form.ts";
-import { parseGranted } from "./granted.ts";
+import { type Granted, parseGranted } from "./granted.ts";
 import { ID_JAG_TOKEN_TYPE } from "./id-jag.ts";
 import { MAX_TOKEN_LENGTH } from "./jws.ts";
 import { ok, type Result, refuse } from "./result.ts";
@@ -42,7 +42,7 @@ export interface TokenExchangeRequest {
 /**
  * Parses a token exchange request for an ID-JAG.
  *
- * @returns the request; refused: `parameter-missing`, `requested-token-type-unsupported`,
+ * @returns the request; refused: `parameter-missing`, `parameter-malformed`, `requested-token-type-unsupported`,
  * `subject-token-type-unsupported`, `audiences-several`, `actor-token-malformed`,
  * `authorization-details-malformed`, `scope-malformed`, `resource-malformed`, `subject-token-malformed`.
  * @see ID-JAG draft §4.3, RFC 8693 §2.1
@@ -148,16 +148,13 @@ export function buildTokenExchangeRequest(parameters: TokenExchangeParameters): 
 }
 
 /** The answer to a token exchange, as JSON. @see ID-JAG draft §4.3.4 */
-export interface TokenExchangeAnswer {
+export interface TokenExchangeAnswer extends Granted {
   readonly issued_token_type: typeof ID_JAG_TOKEN_TYPE;
   /** The ID-JAG: RFC 8693 wants this name, though it is no access token. */
   readonly access_token: string;
   readonly token_type: "N_A";
-  /** Seconds. */
+  /** Seconds; of an answer that does not say, 0. */
   readonly expires_in: number;
-  readonly scope?: string;
-  readonly resource?: string | readonly string[];
-  readonly authorization_details?: readonly AuthorizationDetail[];
 }
 
 /** Builds the answer. The granted scope and resource stand in it, whatever was asked. @see ID-JAG draft §4.3.4 */
