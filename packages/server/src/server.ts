@@ -19,7 +19,7 @@ import type { Problem } from "./organization/problems.ts";
 import { renderProblems } from "./organization/render.ts";
 import type { Credential } from "./sign-in/clients.ts";
 import type { Lifetimes } from "./sign-in/configuration.ts";
-import { PATHS } from "./sign-in/paths.ts";
+import { PATHS, urlBelow } from "./sign-in/paths.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
 import { storePath } from "./store/files.ts";
@@ -213,7 +213,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     keysOf: documents.keysOf,
     metadataOf: documents.metadata,
     naming,
-    tokenEndpoint: `${issuer}${PATHS.token}`,
+    tokenEndpoint: urlBelow(issuer, PATHS.token),
     ...(nonceSecret === undefined ? {} : { nonceSecret }),
     sessionAlive: signIn.alive,
     refreshTokenAlive: signIn.refreshTokenAlive,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { Report } from "../sign-in/fault.ts";
-import { basePath, PATHS } from "../sign-in/paths.ts";
+import { basePath, PATHS, urlBelow } from "../sign-in/paths.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
 import { vouchForSource } from "../sign-in/source.ts";
 import type { Handler } from "./answer.ts";
@@ -43,7 +43,7 @@ export function createRouter(options: RouterOptions): Handler {
   const base = basePath(issuer);
   const provider: Handler = mount(base, signIn.provider.callback());
   const pages = getRequestListener(signIn.pages.fetch, { overrideGlobalObjects: false });
-  const url = `${issuer.replace(/\/$/, "")}${PATHS.token}`;
+  const url = urlBelow(issuer, PATHS.token);
   const certificates = clientCertificates(options.clientCertHeader ?? false, options.trustedProxies);
   const token = createTokenEndpoint({ ...options, url, provider, certificateOf: certificates.of });
   const form = createFormEndpoint({ ...options, provider });

@@ -15,7 +15,7 @@ import type { FileAgent, FileApp, FileConnection, FilePerson, FileSecret } from 
 /** From an entry of the file, which its schema accepted, to the noun of the directory. */
 export const fromFile = {
   person({ password_hash, ...person }: FilePerson): Person {
-    return { ...person, ...(password_hash === undefined ? {} : { passwordHash: password_hash }) };
+    return { ...person, ...optional("passwordHash", password_hash) };
   },
   /** @param kept - The secrets that `{ unchanged: true }` stands for. */
   agent(
@@ -68,7 +68,7 @@ export const fromFile = {
       // The schema's pattern for people is exactly this type.
       people: people as PeopleRef[],
       defaultScopes: default_scopes,
-      ...(resources === undefined ? {} : { resources }),
+      ...optional("resources", resources),
       conditions: {
         ...optional("maxAge", seconds(conditions.max_age)),
         ...optional("acr", conditions.acr),

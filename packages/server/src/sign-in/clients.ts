@@ -2,7 +2,7 @@ import { isClientSecret } from "@credence/protocol/client-auth";
 import type { AdapterPayload } from "oidc-provider";
 import type { ClientDocuments } from "../directory/client-documents.ts";
 import type { Agent, App, RelyingParty } from "../directory/types.ts";
-import { PATHS } from "./paths.ts";
+import { PATHS, urlBelow } from "./paths.ts";
 
 /** What a look-up of an OAuth client needs. */
 export interface ClientPorts {
@@ -53,7 +53,7 @@ export async function findClient(ports: ClientPorts, clientId: string): Promise<
 
 /** Where the page of one's own account waits for the end of a sign-in. */
 export function accountRedirectUri(issuer: string): string {
-  return `${issuer.replace(/\/$/, "")}${PATHS.account}/signed-in`;
+  return urlBelow(issuer, `${PATHS.account}/signed-in`);
 }
 
 /**

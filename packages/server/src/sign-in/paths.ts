@@ -13,6 +13,11 @@ export const PATHS = {
   account: "/account",
 } as const;
 
+/** The URL of one of {@link PATHS}, as it is known outside. */
+export function urlBelow(issuer: string, path: string): string {
+  return `${issuer.replace(/\/$/, "")}${path}`;
+}
+
 /** The issuer's path, without a slash at its end. */
 export function basePath(issuer: string): string {
   return new URL(issuer).pathname.replace(/\/$/, "");

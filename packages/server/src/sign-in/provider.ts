@@ -17,7 +17,7 @@ import { checkAssertionClaims, override } from "./overrides.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
 import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPage } from "./pages/sign-out-pages.ts";
-import { basePath, PATHS } from "./paths.ts";
+import { basePath, PATHS, urlBelow } from "./paths.ts";
 import { tookLastStep } from "./same-browser.ts";
 import { sourceOf } from "./source.ts";
 
@@ -83,7 +83,7 @@ export function createProvider(options: ProviderOptions): Provider {
   override(provider, {
     markAssertionUsed: options.markAssertionUsed,
     markProofUsed: options.markProofUsed,
-    tokenEndpoint: `${issuer.replace(/\/$/, "")}${PATHS.token}`,
+    tokenEndpoint: urlBelow(issuer, PATHS.token),
     now,
     isSecretOf: (clientId, secret) => isSecretOf(options, clientId, secret),
     endSession: (uid) => endSession(ports, uid, lifetimes.session),

@@ -6,7 +6,7 @@ import { ACCOUNT_CLIENT_ID, accountRedirectUri } from "../clients.ts";
 import { type FactorPorts, type Factors, factorsOf } from "../factors/factors.ts";
 import type { PasskeyPlace } from "../factors/passkeys.ts";
 import { readNote, writeNote } from "../notes.ts";
-import { PATHS } from "../paths.ts";
+import { PATHS, urlBelow } from "../paths.ts";
 import type { Ctx } from "./answers.ts";
 
 /** Seconds since signing in within which somebody may change how they sign in. */
@@ -74,7 +74,7 @@ export function signInUrl(issuer: string, target: AccountTarget, strength?: stri
     code_challenge_method: "S256",
     ...(strength === undefined ? {} : { max_age: String(FRESH), acr_values: strength }),
   };
-  return `${issuer.replace(/\/$/, "")}${PATHS.authorize}?${new URLSearchParams(parameters)}`;
+  return urlBelow(issuer, `${PATHS.authorize}?${new URLSearchParams(parameters)}`);
 }
 
 /** Makes what a form must bring back: without the session it was made for, it is worth nothing. */

@@ -123,10 +123,8 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
     pathsOf({ uid }) {
       const email = `${base}${PATHS.signIn}/${uid}`;
       const account = `${base}${PATHS.account}`;
-      const [password, code, passkey, unmet] = ["password", "code", "passkey", "unmet"].map(
-        (step) => `${email}/${step}`,
-      );
-      return { email, password: password ?? "", code: code ?? "", passkey: passkey ?? "", unmet: unmet ?? "", account };
+      const at = (step: string): string => `${email}/${step}`;
+      return { email, password: at("password"), code: at("code"), passkey: at("passkey"), unmet: at("unmet"), account };
     },
 
     trialOf: (c, { uid, params }) => ({
