@@ -45,7 +45,7 @@ export async function startBoundWorld(options: {
     resources: {
       [mcp]: { name: "Ledger", scopes: { "ledger.read": "Read entries" }, requireBound: true },
     },
-    customers: [{ id: "acme", issuers: [{ issuer: house.issuer, jit: true }] }],
+    customers: [{ id: "acme", issuers: [{ issuer: house.issuer }] }],
     clients,
     resolveSubject: ({ sub, customer }) => ({ id: sub, customer }),
     signingKey: privateJwk,

@@ -115,6 +115,23 @@ export function detailsWithin(
   return details.every((detail) => limits.some((limit) => detailWithin(detail, limit)));
 }
 
+/**
+ * Whether details repeat or narrow what was granted: each lies within one of the grants, and states no member that the grant
+ * does not. A member more could be a right more: whether leaving it out means all of it or none, only its type knows.
+ *
+ * @see RFC 9396 §6.1
+ */
+export function detailsNarrow(
+  details: readonly AuthorizationDetail[],
+  granted: readonly AuthorizationDetail[],
+): boolean {
+  return details.every((detail) =>
+    granted.some(
+      (grant) => detailWithin(detail, grant) && Object.keys(detail).every((name) => Object.hasOwn(grant, name)),
+    ),
+  );
+}
+
 /** How many items the lists of a detail name. */
 function sizeOf(detail: AuthorizationDetail): number {
   return [...LISTS].reduce((size, name) => size + (isStringList(detail[name]) ? detail[name].length : 0), 0);

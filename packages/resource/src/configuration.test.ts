@@ -55,6 +55,21 @@ test.each<[string, Partial<ResourceServerOptions<Account>> | (() => Partial<Reso
   ["http on loopback, not for development", { issuer: "http://127.0.0.1:1" }, /not https/],
   ["no resources", { resources: {} }, /resources is empty/],
   ["a resource with a fragment", { resources: { [`${MCP}#x`]: { scopes: {} } } }, /fragment/],
+  [
+    "two resources with one path",
+    { resources: { [MCP]: { scopes: {} }, "https://books.example/mcp": { scopes: {} } } },
+    /have one path/,
+  ],
+  [
+    "a skew that is no number",
+    { customers: [{ id: "acme", issuers: [{ issuer: "https://i.example", skew: Number.NaN }] }] },
+    /skew of https:..i.example is not a number/,
+  ],
+  [
+    "a longest lifetime below nothing",
+    { customers: [{ id: "acme", issuers: [{ issuer: "https://i.example", maxLifetime: -1 }] }] },
+    /maxLifetime of https:..i.example is not a number/,
+  ],
   ["a scope with a space", { resources: { [MCP]: { scopes: { "a b": "" } } } }, /not a scope token: a b/],
   [
     "a default scope that is unknown",

@@ -2,7 +2,7 @@ import { CredenceError, isObject, parseResource, parseScope } from "@credence/pr
 import { isLoopbackHost } from "@credence/protocol/fetch";
 import { type JwkSet, type PrivateJwk, type PublicJwk, parseJwks, type Signer } from "@credence/protocol/jws";
 import type { GrantOptions, ResourceServerOptions } from "./options.ts";
-import { trustKey } from "./redeem/customers.ts";
+import { oddLimit, trustKey } from "./redeem/customers.ts";
 import type { Account } from "./redeem/subject.ts";
 
 /**
@@ -51,8 +51,15 @@ function checkIssuer(issuer: string, development: boolean): void {
 function checkResources<A extends Account>({ resources }: GrantOptions<A>): void {
   const entries = Object.entries(resources ?? {});
   if (entries.length === 0) throw wrong("resources is empty");
+  const places = new Map<string, string>();
   for (const [resource, { scopes, defaultScopes = [] }] of entries) {
     if (!parseResource(resource).ok) throw wrong(`a resource is not an absolute URI without fragment: ${resource}`);
+    // Requests are told apart by path alone, so one of two documents at one path would never be seen.
+    const { pathname, search } = new URL(resource);
+    const place = pathname + search;
+    const other = places.get(place);
+    if (other !== undefined) throw wrong(`${other} and ${resource} have one path: make a server for each`);
+    places.set(place, resource);
     // The indices of a list would pass for names of scopes.
     if (!isObject(scopes)) throw wrong(`scopes of ${resource} is not an object from each scope to its description`);
     const names = Object.keys(scopes);
@@ -69,7 +76,10 @@ function checkCustomers<A extends Account>({ customers, issuer: own, provision }
   const seen = new Set<string>();
   const without = customers.find(({ issuers }) => !Array.isArray(issuers));
   if (without !== undefined) throw wrong(`a customer has no list of issuers: ${without.id}`);
-  for (const { issuer, tenant, jit } of customers.flatMap((customer) => customer.issuers)) {
+  for (const trusted of customers.flatMap((customer) => customer.issuers)) {
+    const { issuer, tenant, jit } = trusted;
+    const odd = oddLimit(trusted);
+    if (odd !== undefined) throw wrong(`${odd} of ${issuer} is not a number of seconds`);
     if (!URL.canParse(issuer)) throw wrong(`an issuer is not a URL: ${issuer}`);
     if (jit === true && provision === undefined)
       throw wrong(`${issuer} has jit, and there is no provision that could make an account`);

@@ -1,3 +1,4 @@
+import { CredenceError } from "@credence/protocol";
 import type { JwkSet, JwsAlgorithm } from "@credence/protocol/jws";
 
 /** An IdP whose ID-JAGs are accepted, for one customer. */
@@ -61,8 +62,18 @@ export function trustFinder(customers: Customers): FindTrust {
   const find = typeof customers === "function" ? customers : listFinder(customers);
   return async (iss, tenant) => {
     const trust = await find(iss, tenant);
-    return trust?.issuer.issuer === iss && trust.issuer.tenant === tenant ? trust : undefined;
+    if (trust?.issuer.issuer !== iss || trust.issuer.tenant !== tenant) return undefined;
+    const odd = oddLimit(trust.issuer);
+    if (odd === undefined) return trust;
+    throw new CredenceError(`${odd} of a trusted issuer is not a number of seconds`, { code: "configuration" });
   };
+}
+
+/** A limit that is no number would hold for nothing. */
+export function oddLimit({ skew = 0, maxLifetime = 0 }: TrustedIssuer): "skew" | "maxLifetime" | undefined {
+  const isSeconds = (value: unknown) => typeof value === "number" && Number.isFinite(value) && value >= 0;
+  if (!isSeconds(skew)) return "skew";
+  return isSeconds(maxLifetime) ? undefined : "maxLifetime";
 }
 
 function listFinder(customers: readonly Customer[]): FindTrust {

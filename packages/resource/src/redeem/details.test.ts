@@ -64,6 +64,12 @@ describe("authorization details of an ID-JAG", () => {
     ["of a type like a member of every object", [{ type: "constructor" }], undefined, "authorization-details-unknown"],
     ["that do not fit their type", [{ ...READ, amount: 2 }], undefined, "authorization-details-malformed"],
     ["that the request widens", [READ], [BOTH], "authorization-details-differ"],
+    [
+      "to which the request adds a member",
+      [READ],
+      [{ ...READ, privileges: ["admin"] }],
+      "authorization-details-differ",
+    ],
     ["that the request adds", [READ], [READ, { type: "account", actions: ["close"] }], "authorization-details-differ"],
   ])("%s are refused, not left out", async (_, inIdJag, asked, reason) => {
     await using home = await withTypes();

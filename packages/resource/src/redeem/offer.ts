@@ -1,5 +1,5 @@
 import { ok, parseScope, type Result, refuse } from "@credence/protocol";
-import { type AuthorizationDetail, detailsWithin } from "@credence/protocol/authorization-details";
+import { type AuthorizationDetail, detailsNarrow } from "@credence/protocol/authorization-details";
 import type { IdJagClaims } from "@credence/protocol/id-jag";
 import type { JwtBearerRequest } from "@credence/protocol/jwt-bearer";
 import type { AuthorizationDetailType, ResourceDefinition } from "../options.ts";
@@ -60,7 +60,7 @@ function chooseDetails(
     if (type === undefined) return refuse("authorization-details-unknown");
     if (!isWellFormed(detail, type)) return refuse("authorization-details-malformed", "for its type");
   }
-  if (asked !== undefined && !detailsWithin(asked, claimed)) return refuse("authorization-details-differ");
+  if (asked !== undefined && !detailsNarrow(asked, claimed)) return refuse("authorization-details-differ");
   // RFC 9396 §3: details for other places are not this access token's.
   const here = (asked ?? claimed).filter(({ locations }) => isHere(locations, resource));
   return ok(here);

@@ -335,6 +335,13 @@ describe("who may redeem", () => {
     expectRefused(await own.redeem({ assertion }), 400, "invalid_grant", "id-jag-issuer");
   });
 
+  test("an ID-JAG whose issuer a look-up trusts with a limit that is no number, which would hold for nothing", async () => {
+    await using own = await house(() => ({
+      customers: async (issuer) => ({ customer: { id: "acme" }, issuer: { issuer, maxLifetime: Number.NaN } }),
+    }));
+    expectRefused(await own.redeem(), 503, "temporarily_unavailable", "internal-fault");
+  });
+
   test("a client that is registered for other customers", async () => {
     await using other = await house(() => ({ clients: [{ ...CLIENT, customers: ["globex"] }] }));
     refuseGrant(await other.redeem(), "id-jag-client");
