@@ -341,7 +341,7 @@ export const IDP_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${SERVER}/sign-in/adapter.ts`,
-        find: "if (await hasEnded(ports, uid, grantId)) await store.deleteArtifact(model, key);",
+        find: "if (await hasEnded(ports, sessionOf(model, payload), grantId)) await store.deleteArtifact(model, key);",
         replace: "void hasEnded;",
       },
     ],

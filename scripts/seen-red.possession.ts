@@ -141,7 +141,12 @@ export const POSSESSION_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${RESOURCE}/redeem/redeem.ts`,
-        find: 'if (client.method === "none" && claims.cnf?.jkt === undefined) return refuse("id-jag-unbound", "public client");',
+        find: 'if (client.method === "none" && unbound) return refuse("id-jag-unbound", "public client");',
+        replace: "",
+      },
+      {
+        file: `${RESOURCE}/redeem/redeem.ts`,
+        find: 'if (client.dpopBound && unbound) return refuse("id-jag-unbound", "the client is DPoP-bound, and the ID-JAG is not");',
         replace: "",
       },
     ],

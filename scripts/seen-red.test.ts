@@ -39,7 +39,7 @@ describe("the table of binding bugs", () => {
 
 describe("a copy of the working tree", () => {
   const file = "packages/protocol/src/metadata.ts";
-  const change = { file, find: "if (metadata.issuer !== issuer) throw", replace: 'if (metadata.issuer === "") throw' };
+  const change = { file, find: "if (metadata.issuer !== issuer) {", replace: 'if (metadata.issuer === "") {' };
   const client = {
     file: "packages/client/src/binding.test.ts",
     names: ["credentials stay with their issuer when > the IdP's metadata names another issuer"],

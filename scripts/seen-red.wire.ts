@@ -404,8 +404,8 @@ export const WIRE_ROWS: readonly Row[] = [
     changes: [
       {
         file: METADATA,
-        find: "if (metadata.issuer !== issuer) throw",
-        replace: 'if (metadata.issuer === "") throw',
+        find: "if (metadata.issuer !== issuer) {",
+        replace: 'if (metadata.issuer === "") {',
       },
     ],
     tests: [
