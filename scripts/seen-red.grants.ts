@@ -272,8 +272,8 @@ export const GRANT_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${RESOURCE}/redeem/offer.ts`,
-        find: 'if (asked !== undefined && !detailsWithin(asked, claimed)) return refuse("authorization-details-differ");',
-        replace: "void detailsWithin;",
+        find: 'if (asked !== undefined && !detailsNarrow(asked, claimed)) return refuse("authorization-details-differ");',
+        replace: "void detailsNarrow;",
       },
     ],
     tests: [
@@ -282,6 +282,7 @@ export const GRANT_ROWS: readonly Row[] = [
         names: [
           `${DETAILS} > that the request widens are refused, not left out`,
           `${DETAILS} > that the request adds are refused, not left out`,
+          `${DETAILS} > to which the request adds a member are refused, not left out`,
         ],
       },
     ],

@@ -26,8 +26,8 @@ export const RECEIVER_ROWS: readonly Row[] = [
     changes: [
       {
         file: CUSTOMERS,
-        find: "return trust?.issuer.issuer === iss && trust.issuer.tenant === tenant ? trust : undefined;",
-        replace: "return trust;",
+        find: "trust?.issuer.issuer === iss && trust.issuer.tenant === tenant ? trust : undefined;",
+        replace: "trust;",
       },
     ],
     tests: [{ file: SUBJECT_TEST, names: ["the customer > from a look-up that compares loosely is not taken"] }],

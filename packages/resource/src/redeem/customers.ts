@@ -62,9 +62,9 @@ export function trustFinder(customers: Customers): FindTrust {
   const find = typeof customers === "function" ? customers : listFinder(customers);
   return async (iss, tenant) => {
     const trust = await find(iss, tenant);
-    if (trust?.issuer.issuer !== iss || trust.issuer.tenant !== tenant) return undefined;
-    const odd = oddLimit(trust.issuer);
-    if (odd === undefined) return trust;
+    const selected = trust?.issuer.issuer === iss && trust.issuer.tenant === tenant ? trust : undefined;
+    const odd = selected && oddLimit(selected.issuer);
+    if (odd === undefined) return selected;
     throw new CredenceError(`${odd} of a trusted issuer is not a number of seconds`, { code: "configuration" });
   };
 }
