@@ -45,6 +45,8 @@ export interface AccessTokenClaims {
   readonly authorization_details?: readonly AuthorizationDetail[];
   /** How the person authenticated at their IdP. @see RFC 9470 §6.1 */
   readonly acr?: string;
+  /** When the person authenticated at their IdP, seconds since the epoch. @see RFC 9470 §6.1 */
+  readonly auth_time?: number;
   /** Who acts, where the IdP said so: for the record, never who the token is for. @see RFC 8693 §4.1 */
   readonly act?: Readonly<Record<string, unknown>>;
 }
@@ -77,9 +79,10 @@ export function parseAccessTokenClaims(payload: Readonly<Record<string, unknown>
   if (root.tenant !== undefined && !isText(root.tenant)) return "root";
   if (root.auth_time !== undefined && !isTime(root.auth_time)) return "root";
   if (payload.cnf !== undefined && !parseConfirmation(payload.cnf)) return "cnf";
-  const { authorization_details: details, acr, act } = payload;
+  const { authorization_details: details, acr, auth_time: authTime, act } = payload;
   if (details !== undefined && !readAuthorizationDetails(details).ok) return "authorization_details";
   if (acr !== undefined && !isText(acr)) return "acr";
+  if (authTime !== undefined && !isTime(authTime)) return "auth_time";
   if (act !== undefined && !asObject(act)) return "act";
   // Every member that the type names was checked above.
   return payload as unknown as AccessTokenClaims;

@@ -111,6 +111,7 @@ export async function issueProviderToken(
     customer,
     root,
     ...(claims.acr === undefined ? {} : { acr: claims.acr }),
+    ...(claims.auth_time === undefined ? {} : { auth_time: claims.auth_time }),
     ...(claims.act === undefined ? {} : { act: claims.act }),
   });
   const value = await token.save();

@@ -36,9 +36,16 @@ describe("a good ID-JAG", () => {
       exp: NOON + 300,
       scope: "ledger.read ledger.write",
       customer: "acme",
+      auth_time: NOON - 60,
       root: { iss: home.idp.issuer, jti: "jag-1", iat: NOON, sub: "alice", auth_time: NOON - 60 },
     });
     expect((await home.server.check(String(token), { scopes: ["ledger.write"] })).ok).toBe(true);
+  });
+
+  test("tells resources how and when the person signed in", async () => {
+    const assertion = await home.idJag({ auth_time: NOON - 60, acr: "phr" });
+    const { access_token: token } = (await home.redeem({ assertion })).body;
+    expect(decodeJws(String(token))?.payload).toMatchObject({ auth_time: NOON - 60, acr: "phr" });
   });
 
   test("is recorded with who, for whom, what and when", async () => {
