@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { signInWithBrowser } from "./browser-sign-in.node.ts";
 import { failure, startWorld, type World, walk } from "./testing/world.testing.ts";
@@ -37,6 +39,59 @@ describe("a sign-in by browser", () => {
     });
     expect(session.signIn().refreshToken).toBeDefined();
     expect(world.idp.counts.code).toBe(1);
+  });
+
+  it("is not ended by a request for something that is no URL", async () => {
+    const session = await signInWithBrowser(world.agent(), {
+      open: async (url) => {
+        const back = new URL(await walk(url));
+        const socket = connect(Number(back.port), back.hostname);
+        socket.end("GET // HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        const [head] = await once(socket, "data");
+        expect(String(head)).toMatch(/^HTTP\/1\.1 404 /);
+        await fetch(back);
+      },
+    });
+    expect(session.signIn().refreshToken).toBeDefined();
+  });
+
+  it.each([
+    ["works", {}],
+    ["fails", { iss: "https://evil.example" }],
+  ])("that %s ends though the window was closed before the page was there", async (outcome, changed) => {
+    let left: (() => void) | undefined;
+    const gone = new Promise<void>((resolve) => {
+      left = resolve;
+    });
+    const agent = world.agent();
+    const slow: typeof agent = {
+      ...agent,
+      async startSignIn(options) {
+        const started = await agent.startSignIn(options);
+        return {
+          ...started,
+          async finish(callback) {
+            window.abort();
+            await gone;
+            return started.finish(callback);
+          },
+        };
+      },
+    };
+    const window = new AbortController();
+    const ended = signInWithBrowser(slow, {
+      timeout: 3,
+      open: async (url) => {
+        const back = new URL(await walk(url));
+        for (const [name, value] of Object.entries(changed)) back.searchParams.set(name, value);
+        const socket = connect(Number(back.port), back.hostname);
+        socket.write(`GET ${back.pathname}${back.search} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+        window.signal.addEventListener("abort", () => socket.resetAndDestroy());
+        socket.once("close", () => setImmediate(() => setImmediate(() => left?.())));
+      },
+    });
+    if (outcome === "works") expect((await ended).signIn().refreshToken).toBeDefined();
+    else expect(await failure(ended)).toMatchObject({ code: "response_invalid", leg: "sign-in" });
   });
 
   it("that fails shows a page without the reason, and throws it", async () => {

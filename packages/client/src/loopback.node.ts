@@ -96,9 +96,10 @@ function comeBack<T>(server: Server, awaited: Awaited<T>): Promise<T> {
     };
     let taken = false;
     server.on("request", (request, response) => {
-      const url = new URL(request.url ?? "/", "http://127.0.0.1");
+      // Whatever is on this machine may ask for anything, `//` too, which is no URL: nothing may throw here.
+      const url = URL.parse(request.url ?? "/", "http://127.0.0.1");
       // Any page may send the browser here: only the one with our state is the answer, and only once.
-      const ours = request.method === "GET" && url.pathname === path && url.searchParams.get("state") === state;
+      const ours = request.method === "GET" && url?.pathname === path && url.searchParams.get("state") === state;
       if (!ours || taken) return answer(request, response, 404, "Nothing here", "This address only ends a sign-in.");
       taken = true;
       finish(url).then(
@@ -110,8 +111,7 @@ function comeBack<T>(server: Server, awaited: Awaited<T>): Promise<T> {
             "You are signed in",
             "You may close this window and go back to the application.",
           );
-          response.once("finish", () => resolve(result));
-          response.once("close", () => resolve(result));
+          afterwards(response, () => resolve(result));
         },
         (cause: unknown) => {
           answer(
@@ -121,12 +121,18 @@ function comeBack<T>(server: Server, awaited: Awaited<T>): Promise<T> {
             "The sign-in did not work",
             "Go back to the application; it can tell you more.",
           );
-          response.once("close", () => reject(cause));
+          afterwards(response, () => reject(cause));
         },
       );
     });
     server.once("close", finished);
   });
+}
+
+/** Once the page was sent. A window that was closed before gets none: nobody waits for it. */
+function afterwards(response: ServerResponse, run: () => void): void {
+  if (response.closed) run();
+  else response.once("finish", run).once("close", run);
 }
 
 function nobodyCame(leg: Leg, seconds: number, redirectUri: string): AgentError {
