@@ -8,7 +8,7 @@ import {
 } from "@credence/protocol/metadata";
 import { authorizeAtApp, type CodeFlow } from "./code-flow.ts";
 import { type Prover, takesProofs } from "./dpop.ts";
-import { AgentError, placed } from "./errors.ts";
+import { AgentError, mismatch, placed } from "./errors.ts";
 import { appClient, checkScope, checkTokenType } from "./exchange.ts";
 import { identityOf } from "./registration.ts";
 import type { Session } from "./session.ts";
@@ -57,7 +57,7 @@ export interface Provider {
   readonly clientMetadata: { client_name: string; redirect_uris: string[]; grant_types: string[] };
   clientInformation(context?: { readonly issuer?: string }): Promise<Information | undefined>;
   saveClientInformation?(information: Information): void;
-  addClientAuthentication(headers: Headers, params: URLSearchParams): Promise<void>;
+  addClientAuthentication(headers: Headers, params: URLSearchParams, url: string | URL): Promise<void>;
   saveDiscoveryState(state: Discovered): void;
   prepareTokenRequest(scope?: string): Promise<URLSearchParams>;
   tokens(): Tokens | undefined;
@@ -158,8 +158,13 @@ export function createProvider(
           },
         }
       : {}),
-    async addClientAuthentication(headers, params) {
-      const { issuer } = here().metadata;
+    async addClientAuthentication(headers, params, url) {
+      const { issuer, token_endpoint: endpoint } = here().metadata;
+      // The SDK may be on its way to two servers at once: what is for one never goes to the other.
+      if (new URL(url).href !== new URL(endpoint).href) {
+        const where = { leg: "redemption", party: issuer } as const;
+        throw mismatch(where, "token-endpoint", "the token request is on its way to another server's endpoint");
+      }
       const proof = await addClientAuth(params, await identity(issuer), issuer, now());
       for (const [name, value] of Object.entries(proof)) headers.set(name, value);
     },

@@ -117,6 +117,24 @@ describe("the provider for the SDK v1", () => {
     expect(world.idp.counts.exchange).toBe(0);
   });
 
+  it("sends what is for one server to no other, though the SDK has found two at once", async () => {
+    const provider = idJagOAuthClientProvider(await world.session());
+    const metadata = { issuer: world.app.issuer, token_endpoint: `${world.app.issuer}/token` };
+    const { resource, issuer } = world.app;
+    const found = { authorizationServerUrl: issuer, resourceMetadata: { resource } };
+    await provider.saveDiscoveryState?.({
+      ...found,
+      authorizationServerMetadata: { ...metadata, response_types_supported: [], authorization_endpoint: issuer },
+    });
+    const form = new URLSearchParams();
+    const headers = new Headers();
+    const send = (url: string) => provider.addClientAuthentication?.(headers, form, url);
+    await expect(send("https://evil.example/token")).rejects.toMatchObject({ reason: "token-endpoint" });
+    expect([[...headers], [...form]]).toEqual([[], []]);
+    await send(metadata.token_endpoint);
+    expect(headers.has("authorization") || form.has("client_secret")).toBe(true);
+  });
+
   it("walks the app's own code flow where it has no ID-JAGs, by the registration that the SDK made", async () => {
     const flow = giveCodeFlow(world.app);
     const redirectUri = "http://127.0.0.1:3000/callback";
