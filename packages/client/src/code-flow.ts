@@ -22,7 +22,9 @@ export interface CodeFlow {
   readonly clientMetadataUrl?: string;
   /**
    * Registers the agent by this name at servers that know it in no other way. Without it, and without `clientMetadataUrl`,
-   * only servers in `apps` are ever spoken to. @see RFC 7591
+   * only servers in `apps` are ever spoken to. A server that nobody has registered may name another's authorization endpoint
+   * as its own; where that one sends no `iss`, its answer would reach the first (RFC 9700 §4.4): introduce the agent only
+   * where you trust what people connect to. @see RFC 7591
    */
   readonly register?: { readonly clientName: string };
 }

@@ -42,16 +42,27 @@ function fileName(key: string): string {
 }
 
 async function read(path: string): Promise<Record<string, string>> {
-  const mode = (await stat(path).catch(() => undefined))?.mode;
-  if (mode === undefined) return Object.create(null);
-  // Windows has other rights than these; there the user's own profile protects the file.
-  if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-    throw wrong(
-      "token-store-open",
-      `${path} can be read by others. Make it yours alone: chmod 600, then sign in again`,
-    );
+  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw wrong("token-store-open", `${path} can not be read (${cause.code}). Make it yours alone: chmod 600`);
+  });
+  if (file === undefined) return Object.create(null);
+  let text: string;
+  try {
+    // Of the file that is open, whatever its path leads to meanwhile.
+    const { mode, uid } = await file.stat();
+    // Windows has other rights than these; there the user's own profile protects the file.
+    if (process.platform !== "win32" && ((mode & 0o077) !== 0 || uid !== process.getuid?.())) {
+      throw wrong(
+        "token-store-open",
+        `${path} is not yours alone: others can read it, or could have written it. Make it yours: chmod 600, then sign in again`,
+      );
+    }
+    text = await file.readFile("utf8");
+  } finally {
+    await file.close();
   }
-  const entries = asObject(parse(await readFile(path, "utf8")));
+  const entries = asObject(parse(text));
   if (entries === undefined || !Object.values(entries).every((value) => typeof value === "string")) {
     throw wrong("token-store-malformed", `${path} is no token store. Remove it, then sign in again`);
   }

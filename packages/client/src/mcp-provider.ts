@@ -89,6 +89,7 @@ export function createProvider(
   const registered = new Map<string, Information>();
   let server: Server | undefined;
   let granted: string | undefined;
+  let sent: string | undefined;
   let bound = false;
   let kept: { readonly tokens: Tokens; readonly until: number } | undefined;
   /** Of the code flow alone: an ID-JAG brings none that is worth keeping. */
@@ -115,6 +116,7 @@ export function createProvider(
     const idJag = await session.idJag({ audience, resource, bind: binds(metadata), ...(scope ? { scope } : {}) });
     bound = idJag.claims.cnf?.jkt !== undefined;
     granted = idJag.scope;
+    sent = idJag.idJag;
     return buildJwtBearerRequest({ assertion: idJag.idJag });
   }
 
@@ -129,7 +131,7 @@ export function createProvider(
     }
     refresh = undefined;
     const { clientId } = await identity(metadata.issuer);
-    const asked = { clientId, resource, ...(scope ? { scope } : {}), development: true };
+    const asked = { clientId, resource, ...(scope ? { scope } : {}), development: session.development };
     return authorizeAtApp(flow, metadata, asked);
   }
 
@@ -186,6 +188,7 @@ export function createProvider(
       const where = { leg: "redemption", party: here().metadata.issuer } as const;
       checkScope(tokens.scope, granted, where);
       checkTokenType(tokens.token_type, where, bound);
+      if (tokens.access_token === sent) throw mismatch(where, "id-jag-returned", "it gave the ID-JAG back");
       const { refresh_token: token, ...good } = tokens;
       refresh = token === undefined ? undefined : { token, scope: granted };
       kept = { tokens: good, until: now() + (tokens.expires_in ?? 300) * 0.8 };

@@ -147,6 +147,17 @@ describe("the provider for the SDK v1", () => {
     expect(world.idp.counts.exchange).toBe(0);
   });
 
+  it("sends no browser to this machine itself, but in development", async () => {
+    const flow = giveCodeFlow(world.app);
+    const codeFlow = { redirectUri: "http://127.0.0.1:3000/callback", authorize: walk, register: { clientName: "A" } };
+    const session = { ...(await world.session({ apps: [] })), development: false };
+    const error = await agentError(
+      connect(session, (one) => ({ authProvider: idJagOAuthClientProvider(one, { codeFlow }) })),
+    );
+    expect(error).toMatchObject({ code: "fetch_refused" });
+    expect(flow.authorized).toEqual([]);
+  });
+
   it("gives no bearer token to an agent that must be bound: this SDK can not prove a key", async () => {
     world.idp.metadata = { dpop_signing_alg_values_supported: ["ES256"] };
     world.app.asMetadata = { dpop_signing_alg_values_supported: ["ES256"] };

@@ -153,6 +153,17 @@ describe("the full provider", () => {
     expect(world.app.api.seen.every(({ headers }) => !headers.has("authorization"))).toBe(true);
   });
 
+  it("uses no ID-JAG as an access token", async () => {
+    world.app.refuse = () => {
+      const form = new URLSearchParams(world.app.as.seen.at(-1)?.body);
+      return json({ access_token: form.get("assertion"), token_type: "Bearer", expires_in: 60 });
+    };
+    const plug: Plug = (session) => ({ authProvider: idJagOAuthClientProvider(session) });
+    const error = await agentError(connect(await world.session(), plug));
+    expect(error).toMatchObject({ code: "response_invalid", reason: "id-jag-returned" });
+    expect(world.app.api.seen.every(({ headers }) => !headers.has("authorization"))).toBe(true);
+  });
+
   it("makes no call with a token that has expired", async () => {
     const plug: Plug = (session) => ({
       authProvider: idJagOAuthClientProvider(session, { now: () => world.clock.seconds }),

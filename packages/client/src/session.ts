@@ -31,6 +31,8 @@ export interface TokenRequest {
 
 /** A person who is signed in, and what the agent may do for them. */
 export interface Session {
+  /** Whether `http:` and this machine's own addresses are allowed: the agent's option. */
+  readonly development: boolean;
   /**
    * As the platform's `fetch`, with the tokens that the resource wants: follows its challenge, gets an access token by
    * way of the IdP, renews it before it expires. Answers come back as they are, but for these:
@@ -131,6 +133,7 @@ export function createSession(context: AgentContext, signIn: SignIn, keeping?: S
       identity.assertAlive();
       return tokens.idJag(request);
     },
+    development: context.development,
     dpop: context.prover,
     clientAt: (issuer) => context.clientAt(issuer),
     signIn: () => identity.current(),

@@ -1,6 +1,6 @@
 /** Where sign-ins are kept: each store alone, and sessions and processes that share one. */
 import { spawn } from "node:child_process";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -240,6 +240,13 @@ describe("the file", () => {
     expect(await failure(store.get("alice"))).toMatchObject({ code: "configuration", reason: "token-store-open" });
     expect(await failure(store.set("alice", "x"))).toMatchObject({ reason: "token-store-open" });
     expect(await readFile(file(), "utf8")).toBe(`{"alice":"secret"}`);
+  });
+
+  it.runIf(process.getuid?.() === 0)("that somebody else has put there is not used (run as root alone)", async () => {
+    const store = fileTokenStore(file());
+    await store.set("alice", "planted");
+    await chown(file(), 65_534, 65_534);
+    expect(await failure(store.get("alice"))).toMatchObject({ code: "configuration", reason: "token-store-open" });
   });
 
   it.each(["", "{", "[]", "7", `{"alice":7}`])("that is %j is no store, and stays as it is", async (text) => {

@@ -25,10 +25,13 @@ export function memoryTokenStore(): TokenStore {
     lock(key, work) {
       const before = queue.get(key) ?? Promise.resolve();
       const run = before.then(work, work);
-      queue.set(
-        key,
-        run.catch(() => {}),
-      );
+      const over = run
+        .catch(() => {})
+        .then(() => {
+          // Nobody came after: the key is forgotten.
+          if (queue.get(key) === over) queue.delete(key);
+        });
+      queue.set(key, over);
       return run;
     },
   };

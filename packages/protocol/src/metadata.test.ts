@@ -133,6 +133,9 @@ describe("a protected resource's metadata", () => {
     ["no resource", { ...good, resource: undefined }],
     ["no authorization server", { ...good, authorization_servers: [] }],
     ["an authorization server that is no URL", { ...good, authorization_servers: ["as"] }],
+    ["a line break in a server's name", { ...good, authorization_servers: ["https://as.example/\nINFO let in"] }],
+    ["an escape in a server's name", { ...good, authorization_servers: ["https://as.example/\u001b[2J"] }],
+    ["more authorization servers than 20", { ...good, authorization_servers: Array(21).fill("https://as.example") }],
     ["scopes as text", { ...good, scopes_supported: "a" }],
   ])("with %s is refused", (_, value) => {
     expect(() => parseProtectedResourceMetadata(value, good.resource)).toThrow("protected resource metadata");

@@ -103,6 +103,9 @@ export function parseAuthorizationServerMetadata(value: unknown, issuer: string)
   return metadata as unknown as AuthorizationServerMetadata;
 }
 
+/** Authorization servers that a resource may name. */
+const MAX_SERVERS = 20;
+
 /**
  * Parses a protected resource's metadata.
  *
@@ -119,6 +122,8 @@ export function parseProtectedResourceMetadata(value: unknown, url: string): Pro
   const servers = asStrings(metadata?.authorization_servers);
   if (!servers?.length || !servers.every(isUrl))
     throw wrong("protected resource", "authorization_servers", "names none");
+  // Each of them may cost the agent a look-up.
+  if (servers.length > MAX_SERVERS) throw wrong("protected resource", "authorization_servers", "names too many");
   const scopes = metadata?.scopes_supported;
   if (scopes !== undefined && !asStrings(scopes))
     throw wrong("protected resource", "scopes_supported", "is not a list");
@@ -183,8 +188,9 @@ function denies(list: readonly string[] | undefined, entry: string): boolean {
   return list !== undefined && !list.includes(entry);
 }
 
+/** Printable, and no longer than one: a parser of URLs passes over line breaks, which must not come into a message or log. */
 function isUrl(value: unknown): value is string {
-  return typeof value === "string" && URL.canParse(value);
+  return typeof value === "string" && /^[\x21-\x7e]{1,2048}$/.test(value) && URL.canParse(value);
 }
 
 /** Whether a message may show what somebody else wrote: an address, short and printable. */
