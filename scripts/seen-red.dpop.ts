@@ -95,9 +95,7 @@ export const DPOP_ROWS: readonly Row[] = [
   {
     bug: "Old DPoP proof accepted",
     check: "`iat` is a minute old at the most, where no nonce says when the proof was made",
-    changes: [
-      { file: DPOP, find: "if (!nonceGood && iat < now - DPOP_LIMITS.maxAge)", replace: "if (iat < -1)" },
-    ],
+    changes: [{ file: DPOP, find: "if (!nonceGood && iat < now - DPOP_LIMITS.maxAge)", replace: "if (iat < -1)" }],
     tests: [
       { file: DPOP_TEST, names: [`${PROOF} > with a time of five minutes ago is refused`] },
       { file: EXCHANGE_TEST, names: [`${EXCHANGED} > five minutes old is refused`] },

@@ -227,7 +227,15 @@ async function eventsOf(stage: Stage, ...filter: string[]): Promise<readonly Eve
   return stdout
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as EventLine);
+    .map(eventOf);
+}
+
+function eventOf(line: string): EventLine {
+  try {
+    return JSON.parse(line) as EventLine;
+  } catch (cause) {
+    throw new Error(`credence audit list --json printed what is no JSON: ${line.slice(0, 200)}`, { cause });
+  }
 }
 
 /** Calls the tool over a connection of its own: the session brings tokens, discovery and renewal. */

@@ -43,7 +43,7 @@ function finding(issue: Issue, path: Path, value: unknown): Finding {
       return {
         path,
         message: `${name} is ${kindOf(value)}, and should be ${expected(issue.expected)}.`,
-        mend: quoting(value, issue.expected) ?? mend,
+        mend: quoting(value, issue.expected, path) ?? mend,
       };
     case "invalid_key":
       return {
@@ -86,7 +86,9 @@ function expected(type: string): string {
   );
 }
 
-function quoting(value: unknown, type: string): string | undefined {
+/** Quotes help what is right but for them: `max_age: 8` stays no duration. */
+function quoting(value: unknown, type: string, path: Path): string | undefined {
   const plain = typeof value === "number" || typeof value === "boolean";
-  return type === "string" && plain ? "Put quotes around it, so that it is text." : undefined;
+  const fits = schemasAt(path).every(({ pattern }) => pattern === undefined || new RegExp(pattern).test(String(value)));
+  return type === "string" && plain && fits ? "Put quotes around it, so that it is text." : undefined;
 }

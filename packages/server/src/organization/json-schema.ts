@@ -42,6 +42,7 @@ export function describedAt(path: readonly PropertyKey[]): string | undefined {
 /** The parts of JSON schema that `z.toJSONSchema` makes and that are read here. */
 export interface JsonSchema {
   readonly description?: string;
+  readonly pattern?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
   readonly additionalProperties?: JsonSchema | boolean;

@@ -73,6 +73,14 @@ describe("an organization file", () => {
 });
 
 describe("a broken organization file is refused at its place", () => {
+  it("advises quotes for a number only where the number would be right in them", () => {
+    const mendOf = (text: string) => problems(readOrganization(text, loopback))[0]?.mend;
+    const people = (name: string) => `name: Acme\npeople: [{ id: alice, email: alice@acme.example, name: ${name} }]\n`;
+    const agents = `agents: [{ id: a, name: A, auth: { method: none }, offline_max_age: 30 }]\n`;
+    expect(mendOf(people("42"))).toBe("Put quotes around it, so that it is text.");
+    expect(mendOf(`name: Acme\n${agents}`)).toContain("8h, 30d");
+  });
+
   it.each(BROKEN)("$why: $line:$column", ({ text, line, column, says }) => {
     const [first, ...more] = problems(readOrganization(text, loopback));
     expect(first).toMatchObject({ line, column, message: expect.stringMatching(says) });
