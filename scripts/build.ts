@@ -4,6 +4,7 @@
  */
 import { cpSync, existsSync, globSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { lock } from "./lib/install.mjs";
 import { type Outcome, tool } from "./tool.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -11,14 +12,19 @@ const OF_A_TEST = /\.(test|testing)\.|[\\/]dist[\\/](.*[\\/])?testing[\\/]/;
 const OF_A_SOURCE = /(\.d\.ts|\.js)(\.map)?$/;
 
 /**
- * Builds packages, and those that they stand on.
+ * Builds packages, and those that they stand on. One build at a time: two would write the same files.
  * @param projects - Their folders or configurations, from the repository's folder; all packages by default.
  */
 export async function build(projects: readonly string[] = ["tsconfig.build.json"]): Promise<Outcome> {
-  removeOrphans();
-  const compiled = await tool("typescript", "bin/tsc", ["-b", ...projects, "--pretty", "false"], ROOT);
-  copyAssets();
-  return compiled;
+  const release = await lock(join(ROOT, ".build.lock"));
+  try {
+    removeOrphans();
+    const compiled = await tool("typescript", "bin/tsc", ["-b", ...projects, "--pretty", "false"], ROOT);
+    copyAssets();
+    return compiled;
+  } finally {
+    release();
+  }
 }
 
 /** A file in `dist` whose source was removed or renamed would be published all the same. */

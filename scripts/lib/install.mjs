@@ -31,14 +31,17 @@ export class Interrupted extends Error {
  * Makes `node_modules` what the lock file says. Of several launches at once one installs, the others wait for it.
  * @param {string} root - Folder of package.json and package-lock.json.
  * @param {(line: string) => void} tell - Gets one line of progress for people.
+ * @param {string} [what] - What is installed, for that line.
  * @returns {Promise<void>} rejects with a sentence for people when npm fails.
  */
-export async function ensureInstalled(root, tell) {
+export async function ensureInstalled(root, tell, what = "dependencies") {
   if (isCurrent(root)) return;
-  const release = await lock(join(root, ".install.lock"), tell);
+  const release = await lock(join(root, ".install.lock"), () =>
+    tell(`Waiting for another launch that is installing ${what} …`),
+  );
   try {
     if (isCurrent(root)) return;
-    tell("Installing dependencies (once; about half a minute) …");
+    tell(`Installing ${what} (once; about half a minute) …`);
     await npmCi(root);
     writeStamp(root);
   } finally {
@@ -209,10 +212,10 @@ function npm(root) {
 /**
  * Takes a lock that outlives nobody: its holder touches it every other second, and a lock left alone is taken over.
  * @param {string} path
- * @param {(line: string) => void} tell
+ * @param {() => void} [onWait] - Called once when another process holds it.
  * @returns {Promise<() => void>} releases it.
  */
-async function lock(path, tell) {
+export async function lock(path, onWait) {
   const token = `${process.pid} ${Math.random()}`;
   for (let told = false; ; ) {
     if (create(path, token)) {
@@ -224,7 +227,7 @@ async function lock(path, tell) {
       rmSync(path, { force: true });
       continue;
     }
-    if (!told) tell("Waiting for another launch that is installing dependencies …");
+    if (!told) onWait?.();
     told = true;
     await delay(250);
   }
