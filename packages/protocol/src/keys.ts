@@ -1,4 +1,4 @@
-/** The default keys: imported by jose, used by WebCrypto. */
+/** The default keys: imported by jose, used by WebCrypto. On Node, `node/keys.ts` is the quicker one. */
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from "jose";
 import { asObject } from "./encoding.ts";
 import { CredenceError } from "./errors.ts";
@@ -40,7 +40,7 @@ const ALGORITHMS = {
 } as const;
 
 /** RFC 7518 §3.3: an RSA modulus has at least 2,048 bits, 256 bytes, 342 characters of base64url. */
-const MIN_RSA_MODULUS_BITS = 2_048;
+export const MIN_RSA_MODULUS_BITS = 2_048;
 const MIN_RSA_MODULUS_LENGTH = 342;
 
 /**
@@ -98,20 +98,25 @@ export function thumbprint(jwk: PublicJwk): Promise<string> {
 /**
  * Finds keys in a set: by `kid` when the header names one, else the only one that fits the algorithm.
  * Each key is imported once.
+ *
+ * @param verifierOf - Imports a key for an algorithm that it may serve; rejects for one that is no key.
  */
-export function jwksKeys(jwks: JwkSet): KeySource {
+export function jwksKeys(
+  jwks: JwkSet,
+  verifierOf: (jwk: PublicJwk, alg: JwsAlgorithm) => Promise<Verifier> = importVerifier,
+): KeySource {
   const imported = new Map<PublicJwk, Promise<Verifier>>();
   return async (header) => {
     const jwk = selectKey(jwks, header);
     if (jwk === undefined || !isJwsAlgorithm(header.alg)) return undefined;
     let verifier = imported.get(jwk);
     if (verifier === undefined) {
-      verifier = importVerifier(jwk, header.alg);
+      verifier = verifierOf(jwk, header.alg);
       imported.set(jwk, verifier);
     }
     const found = await verifier.catch(() => undefined);
     // An RSA key without `alg` may serve RS256 and PS256: the first use must not decide for the second.
-    return found === undefined || found.alg === header.alg ? found : importVerifier(jwk, header.alg);
+    return found === undefined || found.alg === header.alg ? found : verifierOf(jwk, header.alg);
   };
 }
 
@@ -140,12 +145,14 @@ export function parseJwks(value: unknown): JwkSet | undefined {
 
 const PUBLIC_MEMBERS = ["kty", "kid", "alg", "use", "key_ops", "crv", "x", "y", "n", "e"];
 
-function publicHalf(jwk: PublicJwk): PublicJwk {
+/** A key without what is private of it, and without what we do not read. */
+export function publicHalf(jwk: PublicJwk): PublicJwk {
   const members = PUBLIC_MEMBERS.filter((name) => jwk[name] !== undefined).map((name) => [name, jwk[name]] as const);
   return { kty: jwk.kty, ...Object.fromEntries(members) };
 }
 
-function fits(jwk: PublicJwk, alg: JwsAlgorithm): boolean {
+/** Whether a key may serve an algorithm, by what it says of itself. */
+export function fits(jwk: PublicJwk, alg: JwsAlgorithm): boolean {
   const { kty, crv } = ALGORITHMS[alg];
   const modulus = jwk.n;
   return (

@@ -7,6 +7,8 @@ import { Readable } from "node:stream";
 import { addressKind, isAddress, isLoopbackHost } from "./addresses.ts";
 import { CredenceError } from "./errors.ts";
 
+export { nodeKeys, nodeSigner, nodeVerifier } from "./node/keys.ts";
+
 /**
  * Makes a fetch that refuses private addresses when it connects, after the name was resolved: the check and the
  * connection use the same answer of the resolver. Redirects are never followed. To be given to `guardedFetch`.
