@@ -269,7 +269,7 @@ describe("a request that is not in order", () => {
 
   test("is refused for a GET", async () => {
     const response = await fetch(url);
-    expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([400, "invalid_request"]);
+    expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([405, "invalid_request"]);
   });
 });
 
@@ -318,7 +318,7 @@ describe("when a port fails, nothing is issued", () => {
       },
     });
     const response = await odd(new Request(url));
-    expect([response.status, faults.map(String)]).toEqual([400, ["Error: record is down"]]);
+    expect([response.status, faults.map(String)]).toEqual([405, ["Error: record is down"]]);
   });
 
   test("and what failed is on record, where the record still works", async () => {

@@ -71,10 +71,9 @@ async function readExchangeForm(request: Request): Promise<Result<Form>> {
 
 /** RFC 6749 §5.2: who tried Basic is told that Basic is the scheme. */
 function refusalResponse(refusal: Refusal, id: string, authorization: string | null): Response {
-  const { status, body } = errorAnswer(refusal, id);
-  const headers: Record<string, string> = {};
+  const { status, body, headers: told } = errorAnswer(refusal, id);
+  const headers: Record<string, string> = { ...told };
   if (status === 401 && authorization !== null) headers["www-authenticate"] = 'Basic realm="token endpoint"';
-  if (status === 503) headers["retry-after"] = "5";
   return json(status, body, headers);
 }
 

@@ -49,6 +49,8 @@ export interface AuthenticationRequest {
   readonly form: Form;
   /** What the request proves possession of. */
   readonly binding?: Confirmation;
+  /** The address that the request came from, where the listener says so. */
+  readonly source?: string;
   /** Seconds since the epoch. */
   readonly now: number;
 }

@@ -3,10 +3,7 @@
  * certificates as it takes them. Nothing of oidc-provider is loaded here.
  */
 import type { RefusalReason } from "./reasons.ts";
-import { errorAnswer, type OAuthErrorBody, ok, type Refusal, type Result, refuse } from "./result.ts";
-
-/** Seconds to wait after a 503. */
-const RETRY_AFTER = 5;
+import { type ErrorAnswer, errorAnswer, ok, type Refusal, type Result, refuse } from "./result.ts";
 
 /** An error of oidc-provider's, as far as it is read and made here. */
 export interface ProviderError extends Error {
@@ -22,13 +19,8 @@ export interface ProviderContext {
   set(name: string, value: string): void;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: OAuthErrorBody;
-}
-
 /** What oidc-provider's own answer is replaced by: its members are fewer than ours. */
-const answers = new WeakMap<object, Answer>();
+const answers = new WeakMap<object, ErrorAnswer>();
 
 /**
  * A refusal as an error of oidc-provider's, to be thrown from a grant; {@link writeRefusal} then completes the answer. It has the
@@ -37,8 +29,9 @@ const answers = new WeakMap<object, Answer>();
  * @param id - Under which the exact reason is on record.
  */
 export function refusalError(ctx: object, refusal: Refusal, id: string): ProviderError {
-  const { status, body } = errorAnswer(refusal, id);
-  answers.set(ctx, { status, body });
+  const answer = errorAnswer(refusal, id);
+  const { status, body } = answer;
+  answers.set(ctx, answer);
   return Object.assign(new Error(body.error), {
     name: "OIDCProviderError",
     error: body.error,
@@ -55,10 +48,10 @@ export function refusalError(ctx: object, refusal: Refusal, id: string): Provide
 export function writeRefusal(ctx: ProviderContext): boolean {
   const answer = answers.get(ctx);
   if (answer === undefined) return false;
-  const { status, body } = answer;
+  const { status, body, headers } = answer;
   ctx.body = body;
   ctx.status = status;
-  if (status === 503) ctx.set("retry-after", String(RETRY_AFTER));
+  for (const [name, value] of Object.entries(headers)) ctx.set(name, value);
   return true;
 }
 

@@ -7,6 +7,8 @@ export interface Refusal {
   readonly detail?: string;
   /** Another error than the table's, for peers that know no other (`invalid_grant` in place of `access_denied`). */
   readonly error?: OAuthErrorCode;
+  /** Whole seconds until it is worth trying again, where that is known (RFC 6585 §4). */
+  readonly retryAfter?: number;
   /** Members that the error's answer carries (RFC 9470: `max_age`, `acr_values`). */
   readonly wire?: Readonly<Record<string, string | number>>;
 }
@@ -36,19 +38,36 @@ export interface OAuthErrorBody {
   readonly [member: string]: string | number | undefined;
 }
 
+/** An OAuth error, as it is answered. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly body: OAuthErrorBody;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Seconds after which a service that is unavailable is worth another try. */
+const RETRY_AFTER = 5;
+
 /**
  * What the wire says of a refusal: the table's error, its generic sentence and the decision id; never the reason.
  *
  * @param refusal - Why.
  * @param decisionId - Under which id the exact reason is on record.
- * @returns HTTP status and JSON body.
- * @see RFC 6749 §5.2
+ * @returns HTTP status, JSON body, and the headers that the status asks for: `retry-after`, `allow`.
+ * @see RFC 6749 §5.2; RFC 6585 §4; RFC 9110 §10.2.1, §10.2.3
  */
-export function errorAnswer(refusal: Refusal, decisionId?: string): { status: number; body: OAuthErrorBody } {
+export function errorAnswer(refusal: Refusal, decisionId?: string): ErrorAnswer {
   const error = refusal.error ?? errorOf(refusal.reason);
-  const { status, description } = ERRORS[error];
+  const { description, retry } = ERRORS[error];
+  const wrongMethod = refusal.reason === "method-wrong";
+  const status = wrongMethod ? 405 : ERRORS[error].status;
+  const headers = {
+    ...(retry === "wait" ? { "retry-after": String(refusal.retryAfter ?? RETRY_AFTER) } : {}),
+    // Our endpoints for clients take nothing else.
+    ...(wrongMethod ? { allow: "POST" } : {}),
+  };
   const body = decisionId
     ? { error, error_description: `${description} (decision ${decisionId})`, decision_id: decisionId }
     : { error, error_description: description };
-  return { status, body: { ...body, ...refusal.wire } };
+  return { status, body: { ...body, ...refusal.wire }, headers };
 }

@@ -178,4 +178,19 @@ describe("a refusal on the wire", () => {
     expect(errorAnswer({ reason: "client-unknown" }).status).toBe(401);
     expect(errorAnswer({ reason: "store-unavailable" }).status).toBe(503);
   });
+
+  test.each([
+    [
+      "when to try again, where that is known",
+      { reason: "requests-too-many", retryAfter: 7 },
+      429,
+      { "retry-after": "7" },
+    ],
+    ["when to try again, by and large", { reason: "store-unavailable" }, 503, { "retry-after": "5" }],
+    ["the method that is wanted", { reason: "method-wrong" }, 405, { allow: "POST" }],
+    ["nothing else", { reason: "scope-unknown" }, 400, {}],
+  ] as const)("its headers say %s", (_, refusal, status, headers) => {
+    expect(errorAnswer(refusal)).toMatchObject({ status, headers });
+    expect(Object.keys(errorAnswer(refusal).headers)).toEqual(Object.keys(headers));
+  });
 });

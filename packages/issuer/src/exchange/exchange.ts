@@ -79,14 +79,15 @@ async function run<Client, Subject>(
   issuer: Issuer<Client, Subject>,
   trace: Writable<Trace<Client, Subject>>,
 ): Promise<Result<TokenExchangeAnswer>> {
-  const { id, now, authorization, form } = input;
+  const { id, now, authorization, form, source } = input;
   const { ports } = issuer;
   const down = "store-unavailable";
 
   const proven = await attempt(down, id, issuer, () => proofOf(input, issuer.dpop, now));
   // Who authenticates is on record even where the proof is not good.
   const binding = proven.ok ? proven.value?.binding : undefined;
-  const asking = { authorization, form, now, ...(binding === undefined ? {} : { binding }) };
+  const sender = source === undefined ? {} : { source };
+  const asking = { authorization, form, now, ...sender, ...(binding === undefined ? {} : { binding }) };
   const client = await attempt(down, id, issuer, () => ports.authenticate(asking));
   // A public client is known by its key alone: what its proof lacks, a nonce first of all, is what it has to hear.
   if (!client.ok) return !proven.ok && client.refusal.reason === "client-public" ? proven : client;

@@ -3,8 +3,21 @@ export const REQUEST_REASONS = {
   "method-wrong": {
     error: "invalid_request",
     section: "RFC 6749 §3.2",
-    means: "The token endpoint was called with another method than POST.",
+    means: "The endpoint was called with another method than POST.",
     mend: "Send a POST with a form body.",
+  },
+  "requests-too-many": {
+    error: "slow_down",
+    section: "RFC 6585 §4",
+    means:
+      "Too many requests came from this address: sign-ins that were begun, forms, or calls of clients that did not prove who they are.",
+    mend: "Wait as Retry-After says. If honest users share the address, name the proxy in trusted_proxies or raise the limit.",
+  },
+  "client-requests-too-many": {
+    error: "slow_down",
+    section: "RFC 6585 §4",
+    means: "The client has proven who it is, and sends more requests than it may.",
+    mend: "Wait as Retry-After says. Keep what is still good instead of asking anew, or raise the limit for clients.",
   },
   "form-content-type": {
     error: "invalid_request",

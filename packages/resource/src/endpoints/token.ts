@@ -1,13 +1,9 @@
 import { errorAnswer, type Refusal, randomId } from "@credence/protocol";
 import { buildChallenge } from "@credence/protocol/metadata";
-import { ERRORS } from "@credence/protocol/reasons";
 import type { RequestContext } from "../context.ts";
 import type { Facts, ReceiverEvent, Recorder } from "../record.ts";
 import { type Receiver, type Redeemed, redeem } from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
-
-/** Seconds to wait after a 503. */
-const RETRY_AFTER = 5;
 
 /**
  * The token endpoint: redeems, records, answers. A grant that could not be recorded is not answered.
@@ -69,14 +65,10 @@ function grantAnswer({ accessToken, claims, scope }: Redeemed): Response {
 
 /** Answers a refusal of one of the endpoints. */
 export function refusalAnswer(request: Request, refusal: Refusal, decisionId: string, realm: string): Response {
-  const { status, body } = errorAnswer(refusal, decisionId);
-  const headers = new Headers({ "cache-control": "no-store" });
+  const { status, body, headers: told } = errorAnswer(refusal, decisionId);
+  const headers = new Headers({ "cache-control": "no-store", ...told });
   // RFC 6749 §5.2: with the scheme that the client used.
   const basic = /^basic\b/i.test(request.headers.get("authorization") ?? "");
   if (body.error === "invalid_client" && basic) headers.set("www-authenticate", buildChallenge("Basic", { realm }));
-  if (status === ERRORS.temporarily_unavailable.status) headers.set("retry-after", String(RETRY_AFTER));
-  if (refusal.reason !== "method-wrong") return Response.json(body, { status, headers });
-  // RFC 9110 §15.5.6
-  headers.set("allow", "POST");
-  return Response.json(body, { status: 405, headers });
+  return Response.json(body, { status, headers });
 }

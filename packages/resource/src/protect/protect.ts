@@ -80,13 +80,12 @@ function challenge(
   decisionId: string | undefined,
   scheme: string | undefined,
 ): Response {
-  const { status: usual, body } = errorAnswer(refusal, decisionId);
+  const { status: usual, body, headers: asked } = errorAnswer(refusal, decisionId);
   const ofProof = PROOF_ERRORS.has(body.error);
   // RFC 9449 §7.1, RFC 9470 §3: at a resource these are answered with 401.
   const status = ofProof || body.error === "insufficient_user_authentication" ? 401 : usual;
-  const headers = new Headers({ "cache-control": "no-store" });
+  const headers = new Headers({ "cache-control": "no-store", ...asked });
   if (status !== 401 && status !== 403) {
-    headers.set("retry-after", "5");
     return Response.json(body, { status, headers });
   }
   const { max_age: maxAge, acr_values: acrValues } = body;

@@ -11,8 +11,8 @@ export function sendRefusal(
   decisionId: string,
   headers: Record<string, string> = {},
 ): void {
-  const { status, body } = errorAnswer(refusal, decisionId);
-  sendJson(res, status, body, headers);
+  const { status, body, headers: told } = errorAnswer(refusal, decisionId);
+  sendJson(res, status, body, { ...told, ...headers });
 }
 
 /** Sends JSON that nobody may keep. */

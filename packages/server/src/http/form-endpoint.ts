@@ -65,11 +65,8 @@ function refuseRequest(
 ): void {
   const decisionId = randomId();
   refused(refusal, { decisionId, source: sourceOf(req) });
-  const headers: Record<string, string> = {
-    ...(refusal.reason === "method-wrong" ? { allow: "POST" } : {}),
-    // The rest of a body that is too large is not read.
-    ...(refusal.reason === "form-too-large" ? { connection: "close" } : {}),
-  };
+  // The rest of a body that is too large is not read.
+  const headers: Record<string, string> = refusal.reason === "form-too-large" ? { connection: "close" } : {};
   sendRefusal(res, refusal, decisionId, headers);
 }
 

@@ -72,7 +72,7 @@ describe("the token endpoint", () => {
 
   it("refuses GET", async () => {
     const answer = await fetch(`${house.issuer}/token?grant_type=${EXCHANGE}`);
-    expect(answer.status).toBe(400);
+    expect(answer.status).toBe(405);
     expect(answer.headers.get("allow")).toBe("POST");
   });
 
