@@ -1,4 +1,4 @@
-import { decodeBase64url, decodeUtf8, encodeBase64url, parseJsonObject } from "./encoding.ts";
+import { decodeBase64url, decodeBase64urlText, encodeBase64url, parseJsonObject } from "./encoding.ts";
 import { isJwsAlgorithm, type JwsAlgorithm, type JwsHeader, type KeySource, type Signer } from "./signer.ts";
 
 export {
@@ -87,8 +87,7 @@ export function decodeJws(token: string): DecodedJws | undefined {
 }
 
 function decodePart(part: string): Record<string, unknown> | undefined {
-  const bytes = decodeBase64url(part);
-  const text = bytes && decodeUtf8(bytes);
+  const text = decodeBase64urlText(part);
   return text === undefined ? undefined : parseJsonObject(text);
 }
 
