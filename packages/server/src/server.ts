@@ -8,6 +8,7 @@ import { type Audit, openAudit } from "./audit/audit.ts";
 import { lookForAssertionKey } from "./directory/assertion-key.ts";
 import { clientDocuments } from "./directory/client-documents.ts";
 import type { SecretRef } from "./directory/types.ts";
+import { createFloodGuard, DEFAULT_LIMITS, type Limits } from "./http/limits.ts";
 import { listen } from "./http/listener.ts";
 import { createRouter } from "./http/router.ts";
 import { readTlsFiles } from "./http/tls-files.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions {
   /** Whether every DPoP proof must carry a nonce of ours; false by default. */
   readonly dpopNonces?: boolean;
   readonly lifetimes?: Partial<Lifetimes>;
+  /** How much is taken; the defaults are `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<Limits>;
   /** Whom people tell when something looks wrong. */
   readonly support?: string;
   /** Resolves the secret that a reference of the organization file points to. @throws when it can not be had. */
@@ -180,6 +183,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   // One mark for exchange and sign-in alike: an assertion used in one place is used up in the other.
   const markAssertionUsed = (key: string, expiresAt: number) => store.consume("client-assertion", key, expiresAt);
   const markProofUsed = (key: string, expiresAt: number) => store.consume("dpop", key, expiresAt);
+  const guard = createFloodGuard({ ...DEFAULT_LIMITS, ...options.limits });
   const keys = keyring.signingKeys("idp");
   const signIn: SignIn = createSignIn({
     issuer,
@@ -195,6 +199,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     ...(nonceSecret === undefined ? {} : { nonceSecret }),
     markAssertionUsed,
     markProofUsed,
+    proven: guard.proven,
     organizationName: async () => (await store.organizationHead()).name,
     record: signInRecorder(audit),
     report: ({ reference, code, error }) => log.warn({ reference, code, ...describeError(error) }, "error page shown"),
@@ -221,6 +226,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     publicKeys: keys.map(({ publicJwk }) => publicJwk),
     algorithms: keys.map(({ alg }) => alg),
     defaultLifetime: options.idJagLifetime,
+    proven: guard.proven,
     now,
     onFault: (error, decision) => log.error({ decision, ...describeError(error) }, "token exchange failed closed"),
   });
@@ -232,6 +238,7 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     clientSecrets,
     signIn,
     exchange,
+    guard,
     beforeSignIn: lookForAssertionKey({ store, keysOf: documents.keysOf }),
     report: ({ reference, code, error }) => log.error({ reference, code, ...describeError(error) }, "request failed"),
     refused: ({ reason }, { source, decisionId }) => audit.countFailure({ reason, source, sample: decisionId }),

@@ -15,6 +15,17 @@ export function sendRefusal(
   sendJson(res, status, body, { ...told, ...headers });
 }
 
+/** Sends a page. */
+export function sendPage(
+  res: ServerResponse,
+  status: number,
+  html: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  res.writeHead(status, headers);
+  res.end(html);
+}
+
 /** Sends JSON that nobody may keep. */
 function sendJson(res: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...headers });

@@ -1,9 +1,10 @@
 import { X509Certificate } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerOptions, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { CredenceError } from "@credence/protocol";
 import type { Handler } from "./answer.ts";
+import { closeGently, type Closing } from "./drain.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -16,6 +17,8 @@ export interface ListenOptions {
   readonly tls?: TlsOptions;
   /** Milliseconds that requests in flight get to finish when the listener closes. */
   readonly graceMs?: number;
+  /** Whether other processes may listen at the same address beside this one, and share its connections (Linux). */
+  readonly shared?: boolean;
 }
 
 /** What TLS needs. All in PEM. */
@@ -32,8 +35,13 @@ export interface Listener {
   /** Scheme, host and the port that was taken; without a path. */
   readonly url: string;
   readonly port: number;
-  /** Stops accepting, lets requests in flight finish, then closes what is left. Resolves when all is closed. */
-  close(): Promise<void>;
+  /**
+   * Stops accepting, lets requests in flight finish, then closes what is left. Resolves when all is closed.
+   *
+   * @param drain - Seconds for which new connections are still taken, while each answer ends its own. With any, a
+   *   connection is not closed before the time that its client was told it may be kept.
+   */
+  close(drain?: number): Promise<void>;
 }
 
 const LIMITS = {
@@ -46,6 +54,8 @@ const LIMITS = {
 } as const;
 
 const GRACE_MS = 10_000;
+/** How long a client may count on an idle connection: it was told `keep-alive: timeout=5`, and Node adds a second. */
+const KEPT_MS = LIMITS.keepAliveTimeout + 1_000;
 
 /**
  * Listens for HTTP, or for HTTPS where there is a certificate.
@@ -54,27 +64,45 @@ const GRACE_MS = 10_000;
  * certificate and key can not be used.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const server = options.tls === undefined ? createServer(LIMITS, options.handler) : tlsServer(options.tls, options);
+  const closing: Closing = { begun: false };
+  const settings = { ...LIMITS, ServerResponse: answersUntil(closing) };
+  const server =
+    options.tls === undefined ? createServer(settings, options.handler) : tlsServer(options.tls, settings, options);
   const port = await bind(server, options);
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-  let closing: Promise<void> | undefined;
+  const { graceMs = GRACE_MS } = options;
+  let closed: Promise<void> | undefined;
   return {
     url: `${options.tls === undefined ? "http" : "https"}://${host}:${port}`,
     port,
-    close() {
-      closing ??= close(server, options.graceMs ?? GRACE_MS);
-      return closing;
+    close(drain = 0) {
+      closed ??= closeGently(server, closing, { drainMs: drain * 1_000, keptMs: KEPT_MS, graceMs });
+      return closed;
     },
   };
 }
 
+/** Once the listener closes, each answer says so: the client sends no more on that connection. @see RFC 9112 §9.6 */
+function answersUntil(closing: Closing): typeof ServerResponse {
+  return class extends ServerResponse {
+    override writeHead(...args: Parameters<ServerResponse["writeHead"]>): this {
+      if (closing.begun) this.shouldKeepAlive = false;
+      return super.writeHead(...args);
+    }
+  };
+}
+
 /** @see RFC 8705 §3: the handshake proves that the client has its certificate's key. */
-function tlsServer({ certificate, key, clientCa }: TlsOptions, { handler }: ListenOptions): Server {
+function tlsServer(
+  { certificate, key, clientCa }: TlsOptions,
+  settings: ServerOptions,
+  { handler }: ListenOptions,
+): Server {
   const { headersTimeout: handshakeTimeout } = LIMITS;
   try {
     const mutual =
       clientCa === undefined ? {} : { ca: certificatesIn(clientCa), requestCert: true, rejectUnauthorized: false };
-    return createTlsServer({ ...LIMITS, handshakeTimeout, cert: certificate, key, ...mutual }, handler);
+    return createTlsServer({ ...settings, handshakeTimeout, cert: certificate, key, ...mutual }, handler);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CredenceError(`The TLS certificate, its key or the CA for clients can not be used: ${why}.`, {
@@ -92,10 +120,10 @@ function certificatesIn(bundle: string): string[] {
   return found.map((one) => new X509Certificate(one).toString());
 }
 
-function bind(server: Server, { host, port }: ListenOptions): Promise<number> {
+function bind(server: Server, { host, port, shared = false }: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
-    server.listen(port, host, () => {
+    server.listen({ port, host, reusePort: shared }, () => {
       // A TCP server's address is never a string, and is there once it listens.
       resolve((server.address() as AddressInfo).port);
     });
@@ -110,14 +138,4 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number): Cred
         ? `Port ${port} on ${host} may not be used by this user. Choose a port from 1024 up.`
         : `Listening on ${host}, port ${port}, is not possible: ${error.code ?? error.message}.`;
   return new CredenceError(message, { code: "configuration", reason: error.code ?? "listen-failed", cause: error });
-}
-
-async function close(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A connection that is kept alive becomes idle only after its answer.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const late = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(late);
 }

@@ -1,13 +1,16 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { randomId } from "@credence/protocol";
 import { getRequestListener } from "@hono/node-server";
-import type { Report } from "../sign-in/fault.ts";
+import { newReference, type Report } from "../sign-in/fault.ts";
 import { basePath, PATHS, urlBelow } from "../sign-in/paths.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
-import { vouchForSource } from "../sign-in/source.ts";
-import type { Handler } from "./answer.ts";
+import { sourceOf, vouchForSource } from "../sign-in/source.ts";
+import { type Handler, sendPage, sendRefusal } from "./answer.ts";
 import type { BasicPorts } from "./basic.ts";
 import { clientCertificates } from "./certificate.ts";
 import { createFormEndpoint } from "./form-endpoint.ts";
+import type { Counted, FloodGuard } from "./limits.ts";
+import { securityHeaders } from "./secure-headers.ts";
 import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
 
 /** What stands behind the IdP's listener. */
@@ -17,7 +20,8 @@ export interface RouterOptions extends BasicPorts {
   readonly trustedProxies: readonly string[];
   /** Whether those proxies hand on the certificates of clients (RFC 9440); false by default. */
   readonly clientCertHeader?: boolean;
-  readonly signIn: Pick<SignIn, "provider" | "pages">;
+  readonly signIn: Pick<SignIn, "provider" | "pages" | "tooManyPage">;
+  readonly guard: Pick<FloodGuard, "admit">;
   readonly exchange: Exchange;
   readonly report: Report;
   readonly refused: TokenEndpointPorts["refused"];
@@ -58,11 +62,45 @@ export function createRouter(options: RouterOptions): Handler {
     for (const [name, value] of secure) res.setHeader(name, value);
     req.url = insertedPath(req.url ?? "/", base);
     const path = pathBelow(base, req.url);
+    const counted = countedAs(path, req.method);
+    const wait = counted === undefined ? 0 : options.guard.admit(counted, sourceOf(req));
+    if (counted !== undefined && wait > 0) return turnAway(req, res, counted, wait, options);
     if (path === PATHS.token) return token(req, res);
     if (path === PATHS.revoke) return form(req, res);
     if (path !== undefined && isProviders(path)) return provider(req, res);
     return pages(req, res);
   };
+}
+
+/** What floods are made of, and what it counts as; everything else costs less than counting it would save. */
+function countedAs(path: string | undefined, method: string | undefined): Counted | undefined {
+  if (path === PATHS.token || path === PATHS.revoke) return "client";
+  if (path === PATHS.authorize) return "sign-in";
+  return method === "POST" && path !== undefined && FORMS.test(path) ? "form" : undefined;
+}
+
+const FORMS = new RegExp(`^(?:${[PATHS.authorize, PATHS.signIn, PATHS.account, PATHS.signOut].join("|")})(?:/|$)`);
+
+/** Clients get an OAuth error, people a page. @see RFC 6585 §4 */
+async function turnAway(
+  req: IncomingMessage,
+  res: ServerResponse,
+  counted: Counted,
+  retryAfter: number,
+  { refused, signIn, report }: Pick<RouterOptions, "refused" | "signIn" | "report">,
+): Promise<void> {
+  const decisionId = randomId();
+  const refusal = { reason: "requests-too-many", retryAfter } as const;
+  refused(refusal, { decisionId, source: sourceOf(req) });
+  if (counted === "client") return sendRefusal(res, refusal, decisionId);
+  try {
+    const { html, headers } = await signIn.tooManyPage();
+    sendPage(res, 429, html, { ...headers, "retry-after": String(retryAfter) });
+  } catch (error) {
+    // The page names the organization, and the store may be what the flood has reached.
+    report({ reference: newReference(), code: "page_failed", error });
+    sendRefusal(res, refusal, decisionId);
+  }
 }
 
 function isProviders(path: string): boolean {
@@ -108,15 +146,4 @@ function vouchFor(issuer: URL): (req: IncomingMessage) => void {
     req.headers.host = issuer.host;
     if (issuer.protocol === "https:") req.headers["x-forwarded-proto"] = "https";
   };
-}
-
-function securityHeaders(issuer: string): readonly (readonly [string, string])[] {
-  const always = [
-    ["x-content-type-options", "nosniff"],
-    ["referrer-policy", "no-referrer"],
-    ["x-frame-options", "DENY"],
-  ] as const;
-  return issuer.startsWith("https:")
-    ? [...always, ["strict-transport-security", "max-age=31536000; includeSubDomains"]]
-    : always;
 }

@@ -34,6 +34,8 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
   readonly algorithms: readonly JwsAlgorithm[];
   /** Of an ID-JAG in seconds, where a connection states none. */
   readonly defaultLifetime: number;
+  /** An agent has proven who it is, from this address: counts its call. @returns whole seconds that it has to wait, or 0. */
+  readonly proven: (source: string, agentId: string) => number;
   /** Seconds since the epoch. */
   readonly now: () => number;
   /** Told of every failure of a port, with the decision id. */
@@ -54,7 +56,8 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeHandler
       ...(options.nonceSecret === undefined ? {} : { nonces: endpointNonces(options.nonceSecret) }),
     },
     ports: {
-      authenticate: (request) => authenticateAgent(request, options),
+      authenticate: async (request) =>
+        withinLimit(await authenticateAgent(request, options), request.source, options.proven),
       verifySubject: (request) => verifySubject(request, subject, options),
       verifyActor: (request) => verifyActor(request, options),
       decide: (question) => decideExchange(question, { store, defaultLifetime, naming }),
@@ -62,6 +65,17 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeHandler
       sign: ({ typ }, claims) => signJwt(typ, claims, signer),
     },
   });
+}
+
+/** Before anything else is done for an agent that sends too much. @see RFC 6585 §4 */
+function withinLimit(
+  outcome: Result<AuthenticatedAgent>,
+  source: string | undefined,
+  proven: IdpIssuerOptions["proven"],
+): Result<AuthenticatedAgent> {
+  if (!outcome.ok) return outcome;
+  const retryAfter = proven(source ?? "unknown", outcome.value.agent.id);
+  return retryAfter === 0 ? outcome : { ok: false, refusal: { reason: "client-requests-too-many", retryAfter } };
 }
 
 /** @see ID-JAG draft §4.3: ID tokens and our own refresh tokens; SAML assertions are not accepted here. */

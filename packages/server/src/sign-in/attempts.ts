@@ -1,6 +1,6 @@
-import { isIPv6 } from "node:net";
 import { LRUCache } from "lru-cache";
 import { hashed } from "./artifacts.ts";
+import { networkOf } from "./source.ts";
 
 /**
  * Back-off for guessed passwords and codes: per account and address, per account, per address.
@@ -69,7 +69,7 @@ export function createAttempts(limits: Limits = PASSWORD_LIMITS): Attempts {
   return {
     begin(who, source, now) {
       const account = hashed(who.toLowerCase());
-      const address = network(source);
+      const address = networkOf(source);
       const limited: readonly (readonly [Counts, string, Limit])[] = [
         [pairs, `${account} ${address}`, limits.pair],
         [accounts, account, limits.account],
@@ -122,19 +122,6 @@ function createCounts({ forget }: Limit): Counts {
 
 function fresh(now: number): Count {
   return { failures: 0, until: 0, last: now };
-}
-
-/** Whoever has one IPv6 address has the 2^64 beside it: a /64 counts as one. @see RFC 6177 §2 */
-function network(source: string): string {
-  if (!isIPv6(source) || /^::ffff:/i.test(source)) return source;
-  const [head = "", tail = ""] = (source.split("%")[0] ?? "").split("::");
-  const left = head === "" ? [] : head.split(":");
-  const right = tail === "" ? [] : tail.split(":");
-  const zeros = source.includes("::") ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0") : [];
-  return [...left, ...zeros, ...right]
-    .slice(0, 4)
-    .map((group) => group.toLowerCase())
-    .join(":");
 }
 
 function fail(count: Count, { free, longest }: Limit, now: number): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { generateSigningKey } from "@credence/protocol/jws";
 import type { Agent, Organization, Person } from "../directory/types.ts";
+import { createFloodGuard, DEFAULT_LIMITS, type RequestLimits } from "../http/limits.ts";
 import { type Listener, listen } from "../http/listener.ts";
 import { createRouter } from "../http/router.ts";
 import type { Exchange } from "../http/token-endpoint.ts";
@@ -75,6 +76,7 @@ export async function startHouse(
     trustedProxies?: readonly string[];
     exchange?: Exchange;
     agents?: readonly Agent[];
+    limits?: Partial<RequestLimits>;
   } = {},
 ): Promise<TestHouse> {
   const directory = await mkdtemp(join(tmpdir(), "credence-sign-in-"));
@@ -121,9 +123,11 @@ export async function startHouse(
   const listener = await listen({ host: "127.0.0.1", port: 0, handler: (req, res) => handler(req, res), graceMs: 100 });
   const url = options.host === undefined ? listener.url : `http://${options.host}:${listener.port}`;
   const issuer = options.issuer ?? `${url}${options.path ?? ""}`;
+  const guard = createFloodGuard({ ...DEFAULT_LIMITS, ...options.limits });
   const signIn = createSignIn({
     issuer,
     store,
+    proven: guard.proven,
     sealing: createSealer(randomBytes(KEY_BYTES)),
     jwks: { keys: keys.map(({ privateJwk }) => ({ ...privateJwk })) },
     cookieKeys: ["a cookie key of this test"],
@@ -149,6 +153,7 @@ export async function startHouse(
   });
   handler = createRouter({
     issuer,
+    guard,
     trustedProxies: options.trustedProxies ?? [],
     signIn,
     store,

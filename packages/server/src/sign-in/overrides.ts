@@ -100,7 +100,8 @@ function keepSessionWhileItsIdChanges(provider: Provider): void {
   });
 }
 
-function replace(target: object, name: string, value: (...args: never[]) => unknown): void {
+/** Puts a function of ours in the place of oidc-provider's. @throws TypeError when it has none of that name. */
+export function replace(target: object, name: string, value: (...args: never[]) => unknown): void {
   if (!(name in target))
     throw new TypeError(`oidc-provider has no ${name} any more: this version is not the one we know`);
   Object.defineProperty(target, name, { value, configurable: true, writable: true });

@@ -5,6 +5,7 @@ import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provid
 import type { NamingSecrets } from "../directory/subject.ts";
 import type { Store } from "../store/store.ts";
 import type { ArtifactPorts, Sealing } from "./artifacts.ts";
+import { type ClientProven, limitClients } from "./client-limit.ts";
 import { type ClientPorts, isSecretOf } from "./clients.ts";
 import { type ConfigurationPorts, configure, type Lifetimes } from "./configuration.ts";
 import { noteDevice } from "./devices.ts";
@@ -50,6 +51,8 @@ export interface ProviderOptions {
   readonly markAssertionUsed: (key: string, expiresAt: number) => Promise<"first" | "again">;
   /** Marks a DPoP proof as used, for exchange and sign-in alike. */
   readonly markProofUsed: MarkProof;
+  /** A client has proven who it is: counts its call. @returns whole seconds that it has to wait, or 0. */
+  readonly proven: ClientProven;
   readonly record: RecordSignIn;
   readonly report: Report;
   /** What pages say of the house. */
@@ -88,6 +91,7 @@ export function createProvider(options: ProviderOptions): Provider {
     isSecretOf: (clientId, secret) => isSecretOf(options, clientId, secret),
     endSession: (uid) => endSession(ports, uid, lifetimes.session),
   });
+  limitClients(provider, options.proven);
   // Behind TLS that others end: the router vouches for the scheme, and strips what clients say of it.
   provider.proxy = issuer.startsWith("https:");
   reportFaults(provider, options.report);

@@ -10,7 +10,8 @@ import { passkeyPlace } from "./factors/passkeys.ts";
 import { type SessionLiveness, sessionAlive } from "./liveness.ts";
 import { createPages } from "./pages/app.ts";
 import { type Assets, loadAssets } from "./pages/assets.ts";
-import type { House } from "./pages/page.ts";
+import { errorPage, errorWords } from "./pages/error-page.ts";
+import { type House, type RenderedPage, render } from "./pages/page.ts";
 import { basePath } from "./paths.ts";
 import { createProvider, type ProviderOptions } from "./provider.ts";
 import { type LiveRefreshToken, refreshTokenAlive } from "./refresh-tokens.ts";
@@ -32,6 +33,8 @@ export interface SignIn {
   readonly alive: (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
   /** What a refresh token stands for, where a refresh with it would succeed; it is left as it is. */
   readonly refreshTokenAlive: (token: string) => Promise<LiveRefreshToken | undefined>;
+  /** What people are shown from whose address too much comes. */
+  readonly tooManyPage: () => Promise<RenderedPage>;
 }
 
 /** Seconds for which the organization's name is remembered. */
@@ -71,6 +74,10 @@ export function createSignIn(options: SignInOptions): SignIn {
     pages,
     alive: (sid, agentId, at) => sessionAlive(artifacts, sid, agentId, at),
     refreshTokenAlive: (token) => refreshTokenAlive(provider, token),
+    async tooManyPage() {
+      const ours = await house();
+      return render(ours, errorPage(ours, { ...errorWords("slow_down", 429), code: "slow_down" }));
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { BlockList, isIP, isIPv4 } from "node:net";
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
 
 /** Where the router writes the address that it vouches for; whatever a client sent under this name is gone by then. */
 const HEADER = "x-forwarded-for";
@@ -73,4 +73,20 @@ export function isNetwork(text: string): boolean {
   const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
   if (bits === 0 || more.length > 0) return false;
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}
+
+/**
+ * What counts as one address: whoever has one of IPv6 has the 2^64 beside it, so its /64. @see RFC 6177 §2
+ */
+export function networkOf(source: string): string {
+  // The usual one first, on the way of every request.
+  if (!source.includes(":") || !isIPv6(source) || /^::ffff:/i.test(source)) return source;
+  const [head = "", tail = ""] = (source.split("%")[0] ?? "").split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === "" ? [] : tail.split(":");
+  const zeros = source.includes("::") ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0") : [];
+  return [...left, ...zeros, ...right]
+    .slice(0, 4)
+    .map((group) => group.toLowerCase())
+    .join(":");
 }

@@ -73,6 +73,11 @@ const WORDS: Readonly<Record<string, Pick<ErrorView, "title" | "what" | "mend">>
     what: "It was left open for too long, was finished already, or was started in another browser.",
     mend: "Go back to the agent and start again.",
   },
+  slow_down: {
+    title: "Too many requests from where you are",
+    what: "More sign-ins were begun at your address than we take at once. It may be you, or somebody who shares it with you.",
+    mend: "Wait a minute, then go back to where you came from and start again.",
+  },
   not_found: {
     title: "There is no page here",
     what: "Nothing stands at this address.",
