@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { networkOf } from "../sign-in/source.ts";
 import { createFloodGuard, DEFAULT_LIMITS } from "./limits.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
@@ -100,5 +101,24 @@ describe("the guard against floods", () => {
     for (let i = 0; i < 10_000; i += 1) {
       expect(guard.admit("client", "192.0.2.1") + guard.admit("form", "192.0.2.1") + guard.proven("", "a")).toBe(0);
     }
+  });
+});
+
+describe("the network of an address", () => {
+  it.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "::ffff:192.0.2.1"],
+    ["2001:DB8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["2001:db8:1:2::1", "2001:db8:1:2"],
+    ["2001:db8:1::1", "2001:db8:1:0"],
+    ["2001:db8::2:3:4:5:6", "2001:db8:0:2"],
+    ["2001:db8::", "2001:db8:0:0"],
+    ["::2:3:4:5:6:7:8", "0:2:3:4"],
+    ["fe80::1%eth0", "fe80:0:0:0"],
+    ["::1", "0:0:0:0"],
+    ["::", "0:0:0:0"],
+    ["", ""],
+  ])("%s is of %s", (address, network) => {
+    expect(networkOf(address)).toBe(network);
   });
 });
