@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   addClientAuth,
@@ -5,6 +6,7 @@ import {
   CLIENT_ASSERTION_TYPE,
   type ClientCredential,
   type ClientIdentity,
+  isClientSecret,
   parseBasic,
   readClientAuth,
 } from "./client-auth.ts";
@@ -116,6 +118,33 @@ describe("Basic", () => {
     expect(await outcome(basic, { client_id: "poster" })).toBe("client-auth-several");
     expect(await outcome(basic, { client_id: "assistant", client_secret: "x" })).toBe("client-auth-several");
     expect(await outcome(basic, { client_assertion: "x" })).toBe("client-auth-several");
+  });
+});
+
+describe("a secret is one of a client's", () => {
+  test.each<[string, string, string | readonly string[], boolean]>([
+    ["the only one", "s3cret", "s3cret", true],
+    ["the first of two", "new", ["new", "former"], true],
+    ["the second of two", "former", ["new", "former"], true],
+    ["with signs beyond ASCII", "geheim-ü-日本", "geheim-ü-日本", true],
+    ["not: another of the same length", "s3creT", "s3cret", false],
+    ["not: its first letter differs", "S3cret", "s3cret", false],
+    ["not: its beginning", "s3cre", "s3cret", false],
+    ["not: more than it", "s3crets", "s3cret", false],
+    ["not: it, twice", "s3crets3cret", "s3cret", false],
+    ["not: nothing", "", "s3cret", false],
+    ["not: nothing, which was registered", "", ["", ""], false],
+    ["not: something, where nothing was registered", "x", "", false],
+    ["not: where there are none", "x", [], false],
+    ["not: both of them, joined", "newformer", ["new", "former"], false],
+    ["not: a letter whose last bits are the same", "\u0173", "s", false],
+  ])("%s", (_, presented, registered, expected) => {
+    expect(isClientSecret(presented, registered)).toBe(expected);
+  });
+
+  test("whatever they are, only where they are the same", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "\u0161"), maxLength: 5 });
+    fc.assert(fc.property(text, text, (a, b) => isClientSecret(a, b) === (a !== "" && a === b)));
   });
 });
 

@@ -1,4 +1,4 @@
-import { decodeUtf8, formDecode, formEncode, randomId } from "./encoding.ts";
+import { decodeBase64Text, formDecode, formEncode, randomId } from "./encoding.ts";
 import type { Form } from "./form.ts";
 import {
   checkSignature,
@@ -72,7 +72,7 @@ function readBasic(authorization: string, bodyClientId: string | undefined): Res
  */
 export function parseBasic(authorization: string): readonly { clientId: string; secret: string }[] | undefined {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
-  const text = encoded === undefined ? undefined : decodeBase64(encoded);
+  const text = encoded === undefined ? undefined : decodeBase64Text(encoded);
   if (text === undefined) return undefined;
   const [first, last] = [text.indexOf(":"), text.lastIndexOf(":")];
   const raw = (part: string): string => part;
@@ -96,14 +96,6 @@ function splitAt(
   const clientId = decode(text.slice(0, colon));
   const secret = decode(text.slice(colon + 1));
   return clientId && secret !== undefined ? { clientId, secret } : undefined;
-}
-
-function decodeBase64(encoded: string): string | undefined {
-  try {
-    return decodeUtf8(Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)));
-  } catch {
-    return undefined;
-  }
 }
 
 function readAssertion(form: Form): Result<PresentedClient> {
@@ -221,7 +213,7 @@ async function checkSecret<Client extends { readonly clientId: string }>(
   if (found === undefined) return refuse("client-unknown");
   const { credential } = found;
   if (credential.method !== method) return refuse("client-auth-method-wrong", credential.method);
-  return (await isClientSecret(secret, credential.secret)) ? ok(found.client) : refuse("client-secret-wrong");
+  return isClientSecret(secret, credential.secret) ? ok(found.client) : refuse("client-secret-wrong");
 }
 
 async function checkAssertion<Client extends { readonly clientId: string }>(
@@ -259,22 +251,22 @@ async function checkAssertion<Client extends { readonly clientId: string }>(
 /**
  * Whether a secret is one of those that a client has, compared in a time that tells nothing of where they differ. An empty
  * one is none: nobody proves anything with it.
+ *
+ * @param registered - The client's secret, or several while one takes over from another.
  */
-export async function isClientSecret(presented: string, registered: string | readonly string[]): Promise<boolean> {
-  const compared = [registered].flat().map(async (one) => one !== "" && (await equalSecrets(presented, one)));
-  return (await Promise.all(compared)).includes(true);
+export function isClientSecret(presented: string, registered: string | readonly string[]): boolean {
+  let fits = false;
+  for (const one of [registered].flat()) fits = (one !== "" && equalSecrets(presented, one)) || fits;
+  return fits;
 }
 
-/** Compares two secrets in a time that tells nothing of where they differ. */
-async function equalSecrets(a: string, b: string): Promise<boolean> {
-  const [x, y] = await Promise.all([a, b].map(digest));
-  let difference = x && y ? 0 : 1;
-  for (let i = 0; i < 32; i++) difference |= (x?.[i] ?? 0) ^ (y?.[i] ?? 1);
+/** Looks at each character of the presented secret, whatever those before it were: how long it takes is up to its length alone. */
+function equalSecrets(presented: string, registered: string): boolean {
+  let difference = presented.length ^ registered.length;
+  for (let at = 0; at < presented.length; at += 1) {
+    difference |= presented.charCodeAt(at) ^ registered.charCodeAt(at % registered.length);
+  }
   return difference === 0;
-}
-
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
 
 /** A client's own credential at one authorization server, to authenticate with. */

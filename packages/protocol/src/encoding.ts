@@ -21,7 +21,16 @@ export function decodeBase64url(text: string): Uint8Array | undefined {
 /** Decodes base64url without padding to the text of which it is the UTF-8; `undefined` for anything else. */
 export function decodeBase64urlText(text: string): string | undefined {
   const bytes = decodeToBytesAsText(text);
-  return bytes === undefined || ASCII.test(bytes) ? bytes : decodeUtf8(textAsBytes(bytes));
+  return bytes === undefined ? undefined : utf8Of(bytes);
+}
+
+/** Decodes base64, padded or not, to the text of which it is the UTF-8; `undefined` for anything else. */
+export function decodeBase64Text(text: string): string | undefined {
+  try {
+    return utf8Of(atob(text));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Characters at once: so many arguments a function may have on every runtime. */
@@ -39,6 +48,10 @@ function bytesAsText(bytes: Uint8Array | string): string {
 function decodeToBytesAsText(text: string): string | undefined {
   if (!BASE64URL.test(text) || text.length % 4 === 1) return undefined;
   return atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+}
+
+function utf8Of(bytes: string): string | undefined {
+  return ASCII.test(bytes) ? bytes : decodeUtf8(textAsBytes(bytes));
 }
 
 function textAsBytes(text: string): Uint8Array {
