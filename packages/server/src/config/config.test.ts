@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { DEFAULT_LIMITS } from "../http/limits.ts";
 import { type ConfigResult, type Flags, parseConfig } from "./config.ts";
 
 function config(result: ConfigResult) {
@@ -24,6 +25,7 @@ describe("the deployment", () => {
       logLevel: "info",
       idJagLifetime: 300,
       lifetimes: { session: 43_200, idToken: 3600, accessToken: 600, refreshToken: 1_209_600, grant: 2_592_000 },
+      limits: DEFAULT_LIMITS,
     });
   });
 
@@ -37,6 +39,32 @@ describe("the deployment", () => {
       issuer: "https://idp.example",
       issuerIsLoopback: false,
     });
+  });
+
+  it.each([
+    ["a file", { config: "c.yaml" }, {}, "limits:\n  client_requests: 600\n  sign_ins: 0\n"],
+    ["a variable", {}, { CREDENCE_LIMITS: "client_requests=600, sign_ins=0" }, ""],
+  ])("takes limits from %s, and the others as ever", (_, flags, env, text) => {
+    expect(config(parseConfig(flags, env, file(text))).limits).toEqual({
+      ...DEFAULT_LIMITS,
+      clientRequests: 600,
+      signIns: 0,
+    });
+  });
+
+  it.each([
+    ["limits: 5", "is no list of limits"],
+    ["limits: [1]", "is no list of limits"],
+    ["limits: { client_requests: -1 }", "is no list of limits"],
+    ["limits: { client_requests: 1.5 }", "is no list of limits"],
+    ["limits: { client_requests: many }", "is no list of limits"],
+    ["limits: { client_requests: 1e10 }", "is no list of limits"],
+    ["limits: { requests: 5 }", 'names no limit with "requests". There are client_requests, '],
+    ["limits: { toString: 5 }", 'names no limit with "toString"'],
+  ])("refuses %s, and says where", (text, message) => {
+    const result = parseConfig({ config: "c.yaml" }, {}, file(text));
+    expect(result).toMatchObject({ ok: false, problems: [{ at: "c.yaml:1:1" }] });
+    expect(JSON.stringify(result)).toContain(JSON.stringify(message).slice(1, -1));
   });
 
   it("takes JSON, too", () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import type { z } from "zod";
+import type { Limits } from "../http/limits.ts";
 import { defaultKeyFile } from "../keys/key-file.ts";
 import type { LogLevel } from "../log.ts";
 import { didYouMean } from "../organization/problems.ts";
@@ -32,6 +33,7 @@ export interface Config {
     readonly refreshToken: number;
     readonly grant: number;
   };
+  readonly limits: Limits;
 }
 
 /** What the command line says; a missing flag says nothing. */
@@ -192,6 +194,7 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
       refreshToken: deployment.refresh_token_lifetime,
       grant: deployment.grant_lifetime,
     },
+    limits: deployment.limits,
   };
 }
 

@@ -3,6 +3,7 @@ import { LOG_LEVELS } from "../log.ts";
 import { DURATION, parseDuration } from "../organization/duration.ts";
 import { isIssuer } from "../organization/rules.ts";
 import { isNetwork } from "../sign-in/source.ts";
+import { limitsSchema } from "./limits.ts";
 
 /** The data directory where none is named. */
 export const DEFAULT_DATA = "credence-data";
@@ -103,6 +104,8 @@ export const deploymentSchema = z.strictObject({
   refresh_token_lifetime: lifetime("14d", 365 * DAY),
   /** Of everything that comes from one authorization, however often it is refreshed. */
   grant_lifetime: lifetime("30d", 365 * DAY),
+  /** How much is taken from whom. */
+  limits: limitsSchema,
 });
 
 /** A setting's key in the configuration file. */
