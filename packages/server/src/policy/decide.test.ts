@@ -325,7 +325,7 @@ describe("decide asks for a step-up", () => {
     if (maxAge !== undefined) expect(decision.maxAge).toBe(maxAge);
     if (reason !== undefined) expect(decision.refusal.reason).toBe(reason);
     expect(decision.acrValues).toEqual(acrValues);
-    expect(decision.refusal.wire).toEqual({
+    expect(decision.refusal.wire).toStrictEqual({
       ...(decision.maxAge === undefined ? {} : { max_age: decision.maxAge }),
       ...(decision.acrValues === undefined ? {} : { acr_values: decision.acrValues.join(" ") }),
     });

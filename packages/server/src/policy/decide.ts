@@ -20,10 +20,10 @@ import { neededSignIn } from "./step-up.ts";
 export function decide(facts: Facts): Decision {
   const refused = refusedParty(facts) ?? refusedRequest(facts);
   if (refused) return denial(facts, refused, [{ id: refused.reason }], []);
-  const [first, ...others] = resourcesMeant(facts).map((resource) => decideAt(resource, facts));
-  // There is one decision at least: for the app as a whole.
-  if (first === undefined) return denial(facts, { reason: "resource-unknown" }, [{ id: "resource-unknown" }], []);
-  return others.length === 0 ? first : together([first, ...others], facts);
+  const [first, ...others] = resourcesMeant(facts);
+  const decision = decideAt(first, facts);
+  if (others.length === 0) return decision;
+  return together([decision, ...others.map((resource) => decideAt(resource, facts))], facts);
 }
 
 /** What the connections grant at one resource; `undefined`: at the app as a whole. */
@@ -120,7 +120,7 @@ function locationsWithin(locations: unknown, places: readonly string[]): boolean
   return locations === undefined || (Array.isArray(locations) && locations.every((one) => places.includes(one)));
 }
 
-/** The resources asked for; none being asked for, the app's only one; else the app as a whole. */
+/** The resources asked for; none being asked for, the app's only one; else the app as a whole, which is `undefined`. */
 function resourcesMeant({ asked, app }: Facts): readonly (string | undefined)[] {
   const named = [...new Set(asked.resource)];
   if (named.length > 0) return named;
