@@ -1,10 +1,10 @@
 import { X509Certificate } from "node:crypto";
-import { createServer, type Server, type ServerOptions, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { CredenceError } from "@credence/protocol";
 import type { Handler } from "./answer.ts";
-import { closeGently, type Closing } from "./drain.ts";
+import { type Closing, closeGently, connectionsOf } from "./drain.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -68,6 +68,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const settings = { ...LIMITS, ServerResponse: answersUntil(closing) };
   const server =
     options.tls === undefined ? createServer(settings, options.handler) : tlsServer(options.tls, settings, options);
+  const sockets = connectionsOf(server);
   const port = await bind(server, options);
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const { graceMs = GRACE_MS } = options;
@@ -76,7 +77,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     url: `${options.tls === undefined ? "http" : "https"}://${host}:${port}`,
     port,
     close(drain = 0) {
-      closed ??= closeGently(server, closing, { drainMs: drain * 1_000, keptMs: KEPT_MS, graceMs });
+      closed ??= closeGently(server, sockets, closing, { drainMs: drain * 1_000, keptMs: KEPT_MS, graceMs });
       return closed;
     },
   };
@@ -84,10 +85,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
 /** Once the listener closes, each answer says so: the client sends no more on that connection. @see RFC 9112 §9.6 */
 function answersUntil(closing: Closing): typeof ServerResponse {
-  return class extends ServerResponse {
-    override writeHead(...args: Parameters<ServerResponse["writeHead"]>): this {
+  return class<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+    override writeHead(...args: unknown[]): this {
       if (closing.begun) this.shouldKeepAlive = false;
-      return super.writeHead(...args);
+      // Handed on as they came: the method has several signatures, and this names only one of them.
+      return super.writeHead(...(args as Parameters<ServerResponse["writeHead"]>));
     }
   };
 }
