@@ -72,7 +72,12 @@ export async function importVerifier(jwk: PublicJwk, alg: JwsAlgorithm): Promise
   if (!fits(jwk, alg)) throw new CredenceError("The key does not fit its algorithm", { code: "configuration" });
   const key = await importKey(publicHalf(jwk), alg);
   const { params } = ALGORITHMS[alg];
-  return { alg, verify: (data, signature) => crypto.subtle.verify(params, key, asBuffer(signature), asBuffer(data)) };
+  return {
+    alg,
+    // A key that is none (a point that is not on its curve) is found at the import by some runtimes, here by others.
+    verify: (data, signature) =>
+      crypto.subtle.verify(params, key, asBuffer(signature), asBuffer(data)).catch(() => false),
+  };
 }
 
 /**
