@@ -28,7 +28,7 @@ export function limitClients(provider: Provider, proven: ClientProven): void {
         counted.add(ctx);
         count(ctx, proven);
       }
-      return find.apply(model, args);
+      return Reflect.apply(find, model, args);
     });
   }
 }
@@ -40,6 +40,8 @@ function count(ctx: KoaContextWithOIDC, proven: ClientProven): void {
   const wait = proven(sourceOf(ctx.req), client.clientId);
   if (wait === 0) return;
   ctx.set("retry-after", String(wait));
-  const error = new errors.CustomOIDCProviderError("slow_down", "Too many requests.", "requests of this client");
+  const error = new errors.CustomOIDCProviderError("slow_down", "Too many requests.", {
+    detail: "requests of this client",
+  });
   throw Object.assign(error, { status: 429, statusCode: 429 });
 }
