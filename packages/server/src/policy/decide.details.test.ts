@@ -119,9 +119,14 @@ describe("authorization details that a new sign-in would give", () => {
       { ...ask([report]), connections: [fresh, { ...fresh, id: "patient", conditions: { maxAge: 20 } }] },
       { maxAge: 20 },
     ],
-  ])("%s", (_, changes, { maxAge, acrValues }) => {
+    [
+      "take no connection whose details are granted already",
+      { ...ask([account, report]), connections: [gives(account), strong, fresh] },
+      { maxAge: 10, reason: "sign-in-too-old" },
+    ],
+  ])("%s", (_, changes, { maxAge, acrValues, reason = expect.anything() }) => {
     const decision = decide(facts({ authentication: { authTime: NOW - 60 }, ...changes }));
-    expect(decision.effect).toBe("step-up");
+    expect(decision).toMatchObject({ effect: "step-up", refusal: { reason } });
     expect({ acrValues: undefined, maxAge: undefined, ...decision }).toMatchObject({ maxAge, acrValues });
   });
 });

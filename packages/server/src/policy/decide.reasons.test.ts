@@ -69,11 +69,12 @@ describe("a denial tells", () => {
 
 describe("a step-up tells", () => {
   it("of the connections that a new sign-in would open, and what each would give", () => {
-    const other = connection({ id: "other", scopes: ["admin"], conditions: { acr: "phr" } });
-    const decision = decide(facts({ asked: { resource: [], scope: ["write"] }, connections: [young, other] }));
-    expect(decision.effect).toBe("step-up");
+    // It gives what is granted already: it says nothing about the sign-in that is needed.
+    const stronger = connection({ id: "stronger", scopes: ["read"], conditions: { acr: "phr" } });
+    const asked = { resource: [], scope: ["read", "write"] };
+    const decision = decide(facts({ asked, connections: [connection(), stronger, young] }));
+    expect(decision).toMatchObject({ effect: "step-up", maxAge: 30, refusal: { reason: "sign-in-too-old" } });
     expect(decision.reasons).toEqual([{ id: "sign-in-too-old", connection: "young", scopes: ["write"] }]);
-    // One that gives something else says nothing about the sign-in that is needed.
     expect(decision).not.toHaveProperty("acrValues");
   });
 
