@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import type { JwkSet, PrivateJwk } from "@credence/protocol/jws";
 import { createResourceServer } from "@credence/resource";
-import { authorizationServer } from "@credence/resource/node";
+import { authorizationServer, nodeCrypto } from "@credence/resource/node";
 import { sqliteStore } from "@credence/resource/sqlite";
 import { pino } from "pino";
 import { findPort } from "../examples/demo/src/processes.ts";
@@ -23,6 +23,7 @@ const app = createResourceServer({
   clients: [APP_CLIENT],
   resolveSubject: ({ customer, sub }) => ({ id: `${customer}/${sub}`, customer }),
   signingKey,
+  crypto: nodeCrypto,
   store,
   record: (event) => log.info(event),
   development: true,

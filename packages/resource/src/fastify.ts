@@ -33,7 +33,9 @@ export function authorizationServer(
   const plugin = async (app: FastifyInstance): Promise<void> => {
     app.addHook("onRequest", async ({ raw }, reply) => {
       const answer = await ownAnswer(server, raw, options);
-      return answer === undefined ? undefined : reply.send(answer);
+      if (answer === undefined) return undefined;
+      if (answer instanceof Response) return reply.send(answer);
+      return reply.code(answer.status).headers(answer.headers).type("application/json").send(answer.body);
     });
   };
   // What Fastify calls a plugin that is not kept apart: the hook is the registering instance's own.

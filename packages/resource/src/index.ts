@@ -17,6 +17,8 @@ export {
 } from "./access-token/access-token.ts";
 export { type AccessTokenClaims, type Root, rootOf, scopesOf } from "./access-token/claims.ts";
 export type { RequestContext } from "./context.ts";
+export type { ResourceCrypto } from "./crypto.ts";
+export type { Answer } from "./endpoints/answer.ts";
 export { tokenEndpoint } from "./endpoints/token.ts";
 export { issuerKeys } from "./issuer-keys/issuer-keys.ts";
 export type {
@@ -31,7 +33,7 @@ export type {
 } from "./options.ts";
 export { type CheckedToken, type CheckPorts, type Needs, type TokenChecker, tokenChecker } from "./protect/check.ts";
 export type { PossessionPorts, PresentedToken } from "./protect/possession.ts";
-export { authorize, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
+export { authorize, type CallRequest, type Guard, type ProtectedHandler, protect } from "./protect/protect.ts";
 export type { Facts, ReceiverEvent, Recorder } from "./record.ts";
 export type { Client, ClientAuthentication, ClientPorts, RegisteredClient } from "./redeem/client.ts";
 export {
@@ -51,11 +53,19 @@ export {
   type Redeemed,
   type RedeemingClient,
   type Redemption,
+  type RedemptionRequest,
   redeem,
+  redeemForm,
 } from "./redeem/redeem.ts";
 export type { SamlNameId } from "./redeem/sub-id.ts";
 export type { Account, AccountPorts, SubjectHints, SubjectKey } from "./redeem/subject.ts";
-export { memoryReplayStore, type ReplayStore } from "./replay.ts";
+export { memoryReplayStore, type ReplayStore, type StoreKeyOf, type StoreKeyPorts } from "./replay.ts";
 export type { Revocation } from "./revocation.ts";
-export { createResourceServer, type PresentedWith, type ProtectOptions, type ResourceServer } from "./server.ts";
+export {
+  createResourceServer,
+  type PresentedWith,
+  type ProtectOptions,
+  type ResourceServer,
+  type TokenEndpoint,
+} from "./server.ts";
 export { memoryStore, type ResourceStore } from "./store.ts";

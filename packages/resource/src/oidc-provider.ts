@@ -226,9 +226,8 @@ async function provenBy<A extends Account>(
   if (!certificate.ok) return certificate;
   const { value: shown } = certificate;
   const dpop = ctx.get("dpop");
-  const request = { headers: new Headers(dpop === "" ? {} : { dpop }) };
-  const context = shown === undefined ? {} : { certificate: shown };
-  return proofOf(request, context, { tokenEndpoint, nonces }, ports.now());
+  const presented = { dpop: dpop === "" ? null : dpop, certificate: shown };
+  return proofOf(presented, { tokenEndpoint, nonces }, ports.now());
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
 import type { PrivateJwk, PublicJwk, Signer } from "@credence/protocol/jws";
 import type { AccessTokenClaims, Root } from "./access-token/claims.ts";
+import type { ResourceCrypto } from "./crypto.ts";
 import type { ReceiverEvent } from "./record.ts";
 import type { Client, RegisteredClient } from "./redeem/client.ts";
 import type { Customers } from "./redeem/customers.ts";
@@ -113,6 +114,8 @@ export interface GrantOptions<A extends Account = Account> extends AccountPorts<
   readonly now?: () => number;
   /** Fetches issuers' metadata and keys; on Node give it `nodeFetch()` of `@credence/resource/node`. */
   readonly fetch?: typeof globalThis.fetch;
+  /** How keys are used and hashes made; by WebCrypto. On Node give it `nodeCrypto` of `@credence/resource/node`. */
+  readonly crypto?: ResourceCrypto;
   /** Seconds until an issuer's metadata or keys must have arrived; 5 by default. */
   readonly timeout?: number;
   /** Allows `http:` on loopback addresses, for this server and for issuers. Never in production. */

@@ -1,5 +1,5 @@
-import { encodeBase64url } from "@credence/protocol";
 import { systemTime } from "./clock.ts";
+import { type ResourceCrypto, webCrypto } from "./crypto.ts";
 import { checkKey, storeFault, wholeSecond } from "./stores/limits.ts";
 
 /**
@@ -30,6 +30,7 @@ export interface ReplayStore {
 export function memoryReplayStore(options: { readonly max?: number; readonly now?: () => number } = {}): ReplayStore {
   const { max = 100_000, now = systemTime } = options;
   const marks = new Map<string, number>();
+  const forget = byExpiry(marks);
   return {
     async consume(key, expiresAt) {
       checkKey(key);
@@ -37,21 +38,61 @@ export function memoryReplayStore(options: { readonly max?: number; readonly now
       const time = now();
       const known = marks.get(key);
       if (known !== undefined && known > time) return "again";
-      if (marks.size >= max) forgetExpired(marks, time);
+      forget.until(time);
       if (marks.size >= max) throw storeFault(`The store is full: ${max} marks that are still needed`);
-      marks.set(key, until);
+      if (until > time) {
+        marks.set(key, until);
+        forget.at(until, key);
+      }
       return "first";
     },
   };
 }
 
-function forgetExpired(marks: Map<string, number>, time: number): void {
-  for (const [key, expiresAt] of marks) if (expiresAt <= time) marks.delete(key);
+/**
+ * Forgets marks by the second at which they expire: each mark is touched once, and none while it counts, however full the store is.
+ */
+function byExpiry(marks: Map<string, number>) {
+  const bySecond = new Map<number, string[]>();
+  let done = Number.NEGATIVE_INFINITY;
+
+  function forgetSecond(second: number): void {
+    for (const key of bySecond.get(second) ?? []) marks.delete(key);
+    bySecond.delete(second);
+  }
+
+  return {
+    at(second: number, key: string): void {
+      const keys = bySecond.get(second);
+      if (keys === undefined) bySecond.set(second, [key]);
+      else keys.push(key);
+    },
+    until(time: number): void {
+      const now = Math.floor(time);
+      if (now === done) return;
+      const [from, seconds] = [Math.min(done, now), Math.abs(now - done)];
+      if (seconds <= bySecond.size) for (let second = from; second <= now; second += 1) forgetSecond(second);
+      else for (const second of [...bySecond.keys()]) if (second <= now) forgetSecond(second);
+      done = now;
+    },
+  };
 }
 
-/** A key of one size for parts of any size and content. */
-export async function replayKey(kind: string, ...parts: readonly (string | undefined)[]): Promise<string> {
-  const text = JSON.stringify(parts.map((part) => part ?? null));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return `${kind}:${encodeBase64url(new Uint8Array(digest))}`;
+/** Makes a store's key, of one size for parts of any size and content. */
+export type StoreKeyOf = (kind: string, ...parts: readonly (string | undefined)[]) => string | Promise<string>;
+
+/** What needs keys of a store. */
+export interface StoreKeyPorts {
+  /** Hashes by WebCrypto where it is left out. */
+  readonly storeKeyOf?: StoreKeyOf;
 }
+
+export function storeKeys({ sha256 }: Pick<ResourceCrypto, "sha256">): StoreKeyOf {
+  return (kind, ...parts) => {
+    const hash = sha256(JSON.stringify(parts.map((part) => part ?? null)));
+    return typeof hash === "string" ? `${kind}:${hash}` : hash.then((one) => `${kind}:${one}`);
+  };
+}
+
+/** The keys of whoever says nothing of how they are made. */
+export const webStoreKeyOf: StoreKeyOf = storeKeys(webCrypto);

@@ -1,7 +1,7 @@
 import { CredenceError } from "@credence/protocol";
-import type { AccessTokenClaims } from "./access-token/claims.ts";
+import type { AccessTokenClaims, Root } from "./access-token/claims.ts";
 import type { LivenessInput } from "./options.ts";
-import { replayKey, STORE_CLOCK_MARGIN } from "./replay.ts";
+import { STORE_CLOCK_MARGIN, type StoreKeyOf, webStoreKeyOf } from "./replay.ts";
 import type { ResourceStore } from "./store.ts";
 
 /**
@@ -23,22 +23,27 @@ export interface Revocation {
  *
  * @throws CredenceError `configuration` for an ID-JAG together with a person or client. Rejects when the store does.
  */
-export async function revoke(what: Revocation, store: Pick<ResourceStore, "raiseEpoch">): Promise<void> {
+export async function revoke(
+  what: Revocation,
+  store: Pick<ResourceStore, "raiseEpoch">,
+  storeKeyOf: StoreKeyOf = webStoreKeyOf,
+): Promise<void> {
   const { jti, sub, clientId } = what;
   if (jti !== undefined && (sub !== undefined || clientId !== undefined)) {
     throw new CredenceError("Revoke an ID-JAG by its jti alone, or people and clients without one", {
       code: "configuration",
     });
   }
-  await store.raiseEpoch(await keyOf(what));
+  await store.raiseEpoch(await epochKey(what, storeKeyOf));
 }
 
 /** Makes one access token dead, and nothing else that comes from its ID-JAG. Rejects when the store does. */
 export async function revokeAccessToken(
   { jti, exp }: Pick<AccessTokenClaims, "jti" | "exp">,
   store: Pick<ResourceStore, "put">,
+  storeKeyOf: StoreKeyOf = webStoreKeyOf,
 ): Promise<void> {
-  await store.put(await keyOfToken(jti), "revoked", exp + STORE_CLOCK_MARGIN);
+  await store.put(await endedKey(jti, storeKeyOf), "revoked", exp + STORE_CLOCK_MARGIN);
 }
 
 /**
@@ -50,28 +55,54 @@ export async function revokeAccessToken(
  * itself is dead whatever its time says: it is one, and has no later namesake.
  */
 export async function isUnrevoked(
-  { clientId, root, issuedAt = root.iat, accessToken }: LivenessInput,
+  grant: LivenessInput,
   store: Pick<ResourceStore, "epochs" | "get">,
+  storeKeyOf: StoreKeyOf = webStoreKeyOf,
 ): Promise<boolean> {
-  const { iss, sub, jti, iat } = root;
-  const whose = root.tenant === undefined ? { iss } : { iss, tenant: root.tenant };
-  const names = [{ ...whose, jti }, whose, { ...whose, sub }, { ...whose, clientId }, { ...whose, sub, clientId }];
-  const keys = await Promise.all(names.map(keyOf));
-  const own = accessToken === undefined ? undefined : await keyOfToken(accessToken);
+  const { epochs, ended } = await keysOf(grant, storeKeyOf);
   // Both are asked in one breath, and neither before the other's failure would be heard.
-  const [[ofIdJag, ...others], ended] = await Promise.all([
-    store.epochs(keys),
-    own === undefined ? undefined : store.get(own),
+  const [[ofIdJag, ...others], endedBy] = await Promise.all([
+    store.epochs(epochs),
+    ended === undefined ? undefined : store.get(ended),
   ]);
-  if (ofIdJag !== undefined || ended !== undefined) return false;
-  const since = Math.min(iat, issuedAt);
+  if (ofIdJag !== undefined || endedBy !== undefined) return false;
+  const { root, issuedAt = root.iat } = grant;
+  const since = Math.min(root.iat, issuedAt);
   return others.every((epoch) => epoch === undefined || since > epoch);
 }
 
-function keyOf({ iss, tenant, sub, clientId, jti }: Revocation): Promise<string> {
-  return replayKey("epoch", iss, tenant, sub, clientId, jti);
+/** What is asked for in the store, of one grant. */
+interface LivenessKeys {
+  readonly clientId: string;
+  readonly accessToken: string | undefined;
+  /** Of the ID-JAG first. */
+  readonly epochs: readonly string[];
+  /** Of the access token itself; absent at redemption. */
+  readonly ended: string | undefined;
 }
 
-function keyOfToken(jti: string): Promise<string> {
-  return replayKey("ended", jti);
+/** An access token that is seen again comes with the same claims: its keys are not hashed again. The store is asked each time. */
+const remembered = new WeakMap<Root, LivenessKeys>();
+
+async function keysOf(grant: LivenessInput, storeKeyOf: StoreKeyOf): Promise<LivenessKeys> {
+  const { clientId, root, accessToken } = grant;
+  const known = remembered.get(root);
+  if (known !== undefined && known.clientId === clientId && known.accessToken === accessToken) return known;
+  const { iss, sub, jti } = root;
+  const whose = root.tenant === undefined ? { iss } : { iss, tenant: root.tenant };
+  const names = [{ ...whose, jti }, whose, { ...whose, sub }, { ...whose, clientId }, { ...whose, sub, clientId }];
+  const epochs = await Promise.all(names.map((name) => epochKey(name, storeKeyOf)));
+  const ended = accessToken === undefined ? undefined : await endedKey(accessToken, storeKeyOf);
+  const keys = { clientId, accessToken, epochs, ended };
+  // At redemption the root is nobody's yet: it does not come again.
+  if (accessToken !== undefined && Object.isFrozen(root)) remembered.set(root, keys);
+  return keys;
+}
+
+function epochKey({ iss, tenant, sub, clientId, jti }: Revocation, storeKeyOf: StoreKeyOf): string | Promise<string> {
+  return storeKeyOf("epoch", iss, tenant, sub, clientId, jti);
+}
+
+function endedKey(jti: string, storeKeyOf: StoreKeyOf): string | Promise<string> {
+  return storeKeyOf("ended", jti);
 }

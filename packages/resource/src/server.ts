@@ -1,22 +1,26 @@
 import { dpopNonces } from "@credence/protocol/dpop";
-import { importSigner, type Signer } from "@credence/protocol/jws";
+import type { Signer } from "@credence/protocol/jws";
 import { signAccessToken } from "./access-token/access-token.ts";
 import type { AccessTokenClaims } from "./access-token/claims.ts";
 import { type OpaqueTokens, opaqueTokens } from "./access-token/opaque.ts";
 import { checkOptions, isSigner, ownKeys } from "./configuration.ts";
 import type { RequestContext } from "./context.ts";
+import { keysOfSets, type ResourceCrypto, webCrypto } from "./crypto.ts";
+import type { Answer } from "./endpoints/answer.ts";
 import { endpointsOf } from "./endpoints/metadata.ts";
 import { router } from "./endpoints/router.ts";
+import { tokenAnswer } from "./endpoints/token.ts";
 import { port } from "./fault.ts";
 import type { ResourceServerOptions } from "./options.ts";
 import { type CheckedToken, tokenChecker, tokenReader } from "./protect/check.ts";
 import type { PresentedToken } from "./protect/possession.ts";
-import type { ProtectedHandler } from "./protect/protect.ts";
+import type { CallRequest, ProtectedHandler } from "./protect/protect.ts";
 import { serverOf } from "./protect/server-of.ts";
 import { recorderOf } from "./record.ts";
 import { grantPorts } from "./redeem/ports.ts";
-import type { Receiver } from "./redeem/redeem.ts";
+import type { Receiver, RedemptionRequest } from "./redeem/redeem.ts";
 import type { Account } from "./redeem/subject.ts";
+import { storeKeys } from "./replay.ts";
 import { type Revocation, revoke, revokeAccessToken } from "./revocation.ts";
 import { memoryStore, namedStore, type ResourceStore } from "./store.ts";
 
@@ -34,6 +38,14 @@ export interface ProtectOptions {
 
 /** What a call carries beside its access token, for {@link ResourceServer.check}. */
 export type PresentedWith = Omit<PresentedToken, "token">;
+
+/** The token endpoint, beneath everything that is of the Web's requests and answers. */
+export interface TokenEndpoint {
+  /** Path of its URL. */
+  readonly path: string;
+  /** Redeems, records, answers; never rejects. */
+  readonly answer: (request: RedemptionRequest) => Promise<Answer>;
+}
 
 /** A resource authorization server, with the checks of its resources. */
 export interface ResourceServer {
@@ -54,7 +66,7 @@ export interface ResourceServer {
   ) => (request: Request, context?: RequestContext) => Promise<Response>;
   /** As `protect`, for frameworks that call the handler themselves: the claims, or the answer that refuses. */
   readonly authorize: (
-    request: Request,
+    request: CallRequest,
     options?: ProtectOptions,
     context?: RequestContext,
   ) => Promise<AccessTokenClaims | Response>;
@@ -71,6 +83,8 @@ export interface ResourceServer {
    * ID-JAG with all that came from it. All processes that share the store see it at once.
    */
   readonly revoke: (what: Revocation) => Promise<void>;
+  /** The token endpoint for adapters that read forms and send answers themselves; absent where another program has it. */
+  readonly tokenEndpoint?: TokenEndpoint;
   /** URL of a resource's metadata. @see RFC 9728 §3.1 */
   readonly resourceMetadataUrl: (resource?: string) => string;
 }
@@ -85,20 +99,32 @@ export function createResourceServer<A extends Account>(options: ResourceServerO
   checkOptions(options);
   const store = options.store ?? memoryStore(options.now === undefined ? {} : { now: options.now });
   const named = namedStore(store);
-  const opaque = options.accessToken?.format === "opaque" ? opaqueTokens(named) : undefined;
+  const { crypto = webCrypto } = options;
+  const storeKeyOf = storeKeys(crypto);
+  const opaque = options.accessToken?.format === "opaque" ? opaqueTokens(named, storeKeyOf) : undefined;
   const receiver = receiverOf(options, store, opaque);
   const record = recorderOf(options);
   const jwks = ownKeys(options.signingKey, options.publicKeys);
   const { issuer, isAlive, now, consume } = receiver;
   const ownFormat = opaque?.check ?? options.accessToken?.check;
-  const check = tokenChecker({ issuer, jwks, ownFormat, isAlive, consume, record, now });
+  const check = tokenChecker({ issuer, jwks, crypto, storeKeyOf, ownFormat, isAlive, consume, record, now });
   const route = router(receiver, jwks, record, {
     ...receiver,
     record,
-    read: tokenReader({ issuer, jwks, ownFormat, isAlive, now }),
-    end: (token, claims) => opaque?.end(token) ?? revokeAccessToken(claims, named),
+    read: tokenReader({ issuer, jwks, crypto, ownFormat, isAlive, now }),
+    end: (token, claims) => opaque?.end(token) ?? revokeAccessToken(claims, named, storeKeyOf),
   });
-  return serverOf({ issuer, resources: receiver.resources, route, check, revoke: (what) => revoke(what, named) });
+  return serverOf({
+    issuer,
+    resources: receiver.resources,
+    route,
+    tokenEndpoint: {
+      path: new URL(receiver.tokenEndpoint).pathname,
+      answer: (request) => tokenAnswer(request, receiver, record),
+    },
+    check,
+    revoke: (what) => revoke(what, named, storeKeyOf),
+  });
 }
 
 function receiverOf<A extends Account>(
@@ -106,8 +132,8 @@ function receiverOf<A extends Account>(
   store: ResourceStore,
   opaque: OpaqueTokens | undefined,
 ): Receiver<A> {
-  const { issuer, clients, accessToken = {} } = options;
-  const sign = signerOf(options.signingKey);
+  const { issuer, clients, accessToken = {}, crypto = webCrypto } = options;
+  const sign = signerOf(options.signingKey, crypto);
   const { issue = async (claims) => signAccessToken(claims, await sign()) } = accessToken;
   const { nonceSecret } = options.dpop ?? {};
   const known = typeof clients === "function" ? undefined : new Map(clients.map((one) => [one.clientId, one]));
@@ -116,6 +142,7 @@ function receiverOf<A extends Account>(
     ...grantPorts(options, store),
     lifetime: accessToken.lifetime ?? 300,
     findClient: port("internal-fault", "clients", findClient),
+    keysOfSet: keysOfSets(crypto.keysOf),
     tokenEndpoint: endpointsOf(issuer).token,
     nonces: nonceSecret && dpopNonces(nonceSecret),
     issue: opaque?.issue ?? port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
@@ -123,11 +150,14 @@ function receiverOf<A extends Account>(
 }
 
 /** Imports the key at its first use. */
-function signerOf(key: ResourceServerOptions["signingKey"]): () => Promise<Signer> {
-  if (isSigner(key)) return async () => key;
-  let signer: Promise<Signer> | undefined;
+function signerOf(
+  key: ResourceServerOptions["signingKey"],
+  { signerOf }: ResourceCrypto,
+): () => Signer | Promise<Signer> {
+  if (isSigner(key)) return () => key;
+  let signer: Signer | Promise<Signer> | undefined;
   return () => {
-    signer ??= importSigner(key);
+    signer ??= signerOf(key);
     return signer;
   };
 }

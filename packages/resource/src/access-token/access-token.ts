@@ -49,6 +49,20 @@ export async function checkAccessToken(
   expected: AccessTokenExpectations,
   now: number,
 ): Promise<Result<AccessTokenClaims>> {
+  const verified = await verifyAccessToken(token, expected);
+  return verified.ok ? checkAccessTokenClaims(verified.value, expected, now) : verified;
+}
+
+/**
+ * Verifies who made an access token: form, type, issuer, signature. What it is good for, and until when, is the next check's.
+ *
+ * @returns the claims; refused: `access-token-malformed`, `access-token-typ`, `access-token-issuer`,
+ * `access-token-signature`. Rejects when the keys can not be had.
+ */
+export async function verifyAccessToken(
+  token: string,
+  expected: Pick<AccessTokenExpectations, "issuer" | "keys" | "algorithms">,
+): Promise<Result<AccessTokenClaims>> {
   const jws = decodeJws(token);
   if (jws === undefined) return refuse("access-token-malformed");
   if (!typIs(jws.header, ACCESS_TOKEN_TYP)) return refuse("access-token-typ");
@@ -57,8 +71,7 @@ export async function checkAccessToken(
   const fault = await checkSignature(jws, expected.algorithms, expected.keys);
   if (fault) return refuse("access-token-signature", fault);
   const claims = parseAccessTokenClaims(jws.payload);
-  if (typeof claims === "string") return refuse("access-token-malformed", claims);
-  return checkAccessTokenClaims(claims, expected, now);
+  return typeof claims === "string" ? refuse("access-token-malformed", claims) : ok(claims);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { asObject, encodeBase64url } from "@credence/protocol";
-import { replayKey } from "../replay.ts";
+import { type StoreKeyOf, webStoreKeyOf } from "../replay.ts";
 import type { ResourceStore } from "../store.ts";
 import { type AccessTokenClaims, parseAccessTokenClaims } from "./claims.ts";
 
@@ -12,8 +12,11 @@ export interface OpaqueTokens {
 }
 
 /** The store keeps a token by its hash: a copy of the store holds no token. @see RFC 6819 §5.1.4.1.3 */
-export function opaqueTokens(store: Pick<ResourceStore, "put" | "get" | "delete">): OpaqueTokens {
-  const keyOf = (token: string): Promise<string> => replayKey("token", token);
+export function opaqueTokens(
+  store: Pick<ResourceStore, "put" | "get" | "delete">,
+  storeKeyOf: StoreKeyOf = webStoreKeyOf,
+): OpaqueTokens {
+  const keyOf = (token: string): string | Promise<string> => storeKeyOf("token", token);
   return {
     async issue(claims) {
       const token = encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));

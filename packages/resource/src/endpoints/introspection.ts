@@ -3,6 +3,7 @@ import type { AccessTokenClaims } from "../access-token/claims.ts";
 import { faultOf } from "../fault.ts";
 import type { Facts, Recorder } from "../record.ts";
 import { type Client, type ClientPorts, identifyClient } from "../redeem/client.ts";
+import { responseOf } from "./answer.ts";
 import { refusalAnswer } from "./token.ts";
 
 /** What the endpoints about a token need. */
@@ -121,7 +122,7 @@ function tokenServiceEndpoint(
     const refused = async (refusal: Refusal): Promise<Response> => {
       // A refusal stays one when it can not be recorded.
       await keep(refusal).catch(() => undefined);
-      return refusalAnswer(request, refusal, decisionId, ports.issuer);
+      return responseOf(refusalAnswer(request.headers.get("authorization"), refusal, decisionId, ports.issuer));
     };
     try {
       const served = await serve(request, ports, facts);

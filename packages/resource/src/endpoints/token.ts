@@ -2,8 +2,15 @@ import { errorAnswer, type Refusal, randomId } from "@credence/protocol";
 import { buildChallenge } from "@credence/protocol/metadata";
 import type { RequestContext } from "../context.ts";
 import type { Facts, ReceiverEvent, Recorder } from "../record.ts";
-import { type Receiver, type Redeemed, redeem } from "../redeem/redeem.ts";
+import {
+  type Receiver,
+  type Redeemed,
+  type RedemptionRequest,
+  redeemForm,
+  redemptionRequest,
+} from "../redeem/redeem.ts";
 import type { Account } from "../redeem/subject.ts";
+import { type Answer, responseOf } from "./answer.ts";
 
 /**
  * The token endpoint: redeems, records, answers. A grant that could not be recorded is not answered.
@@ -16,23 +23,33 @@ export async function tokenEndpoint<A extends Account>(
   record: Recorder,
   context: RequestContext = {},
 ): Promise<Response> {
+  return responseOf(await tokenAnswer(await redemptionRequest(request, context), receiver, record));
+}
+
+/** As {@link tokenEndpoint}, for whoever reads requests and sends answers themselves. It never rejects. */
+export async function tokenAnswer<A extends Account>(
+  request: RedemptionRequest,
+  receiver: Receiver<A>,
+  record: Recorder,
+): Promise<Answer> {
+  const { authorization } = request;
   const decisionId = randomId();
   const time = receiver.now();
-  const { outcome, facts } = await redeem(request, receiver, context);
+  const { outcome, facts } = await redeemForm(request, receiver);
   const refusal = outcome.ok ? undefined : outcome.refusal;
   try {
     await record(eventOf(decisionId, time, facts, refusal));
   } catch {
     // The record is what the organization sees: without it, nothing is granted.
-    return refusalAnswer(request, { reason: "store-unavailable" }, decisionId, receiver.issuer);
+    return refusalAnswer(authorization, { reason: "store-unavailable" }, decisionId, receiver.issuer);
   }
   const answer = outcome.ok
     ? grantAnswer(outcome.value)
-    : refusalAnswer(request, outcome.refusal, decisionId, receiver.issuer);
+    : refusalAnswer(authorization, outcome.refusal, decisionId, receiver.issuer);
   // RFC 9449 §8.2: whoever uses DPoP has the next nonce with each answer.
-  const nonces = request.headers.has("dpop") ? receiver.nonces : undefined;
-  if (nonces !== undefined) answer.headers.set("dpop-nonce", await nonces.current(time));
-  return answer;
+  const nonces = request.dpop === null ? undefined : receiver.nonces;
+  if (nonces === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, "dpop-nonce": await nonces.current(time) } };
 }
 
 /** One redemption, for the record. */
@@ -50,7 +67,7 @@ export function eventOf(decisionId: string, time: number, facts: Facts, refusal:
 }
 
 /** @see ID-JAG draft §4.4.2: `scope` and `resource` as granted; never a refresh token. */
-function grantAnswer({ accessToken, claims, scope }: Redeemed): Response {
+function grantAnswer({ accessToken, claims, scope }: Redeemed): Answer {
   const body = {
     access_token: accessToken,
     // RFC 9449 §5; a token that is bound to a certificate is a bearer token (RFC 8705 §3).
@@ -60,15 +77,23 @@ function grantAnswer({ accessToken, claims, scope }: Redeemed): Response {
     resource: claims.aud,
     ...(claims.authorization_details === undefined ? {} : { authorization_details: claims.authorization_details }),
   };
-  return Response.json(body, { headers: { "cache-control": "no-store" } });
+  return { status: 200, headers: { "cache-control": "no-store" }, body };
 }
 
-/** Answers a refusal of one of the endpoints. */
-export function refusalAnswer(request: Request, refusal: Refusal, decisionId: string, realm: string): Response {
-  const { status, body, headers: told } = errorAnswer(refusal, decisionId);
-  const headers = new Headers({ "cache-control": "no-store", ...told });
+/**
+ * Answers a refusal of one of the endpoints.
+ *
+ * @param authorization - The request's header.
+ */
+export function refusalAnswer(
+  authorization: string | null,
+  refusal: Refusal,
+  decisionId: string,
+  realm: string,
+): Answer {
+  const { status, body, headers } = errorAnswer(refusal, decisionId);
   // RFC 6749 §5.2: with the scheme that the client used.
-  const basic = /^basic\b/i.test(request.headers.get("authorization") ?? "");
-  if (body.error === "invalid_client" && basic) headers.set("www-authenticate", buildChallenge("Basic", { realm }));
-  return Response.json(body, { status, headers });
+  const basic = body.error === "invalid_client" && /^basic\b/i.test(authorization ?? "");
+  const challenge = basic ? { "www-authenticate": buildChallenge("Basic", { realm }) } : {};
+  return { status, headers: { "cache-control": "no-store", ...headers, ...challenge }, body };
 }

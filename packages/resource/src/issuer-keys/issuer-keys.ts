@@ -1,7 +1,8 @@
 import { CredenceError } from "@credence/protocol";
 import type { GuardedFetch } from "@credence/protocol/fetch";
-import { type JwkSet, jwksKeys, type KeySource, parseJwks } from "@credence/protocol/jws";
+import { type KeySource, parseJwks } from "@credence/protocol/jws";
 import { authorizationServerMetadataUrls, parseAuthorizationServerMetadata } from "@credence/protocol/metadata";
+import { keysOfSets, type ResourceCrypto, webCrypto } from "../crypto.ts";
 import type { TrustedIssuer } from "../redeem/customers.ts";
 
 /** Times in seconds, and the number of issuers whose keys are kept. */
@@ -31,23 +32,22 @@ interface Kept {
  *
  * @param fetch - Bounded in size and time, and refuses private addresses and redirects.
  * @param now - Seconds since the epoch.
+ * @param keysOf - Imports the keys of a set; by WebCrypto where it is left out.
  * @returns for a trusted issuer, its keys: a source that rejects when they can not be had.
  * @see ID-JAG draft §4.4.1
  */
-export function issuerKeys(fetch: GuardedFetch, now: () => number): (issuer: TrustedIssuer) => KeySource {
-  const fixed = new WeakMap<JwkSet, KeySource>();
+export function issuerKeys(
+  fetch: GuardedFetch,
+  now: () => number,
+  keysOf: ResourceCrypto["keysOf"] = webCrypto.keysOf,
+): (issuer: TrustedIssuer) => KeySource {
+  const fixed = keysOfSets(keysOf);
   const kept = new Map<string, Kept>();
   return (issuer) => {
-    if (issuer.jwks) return fixedKeys(fixed, issuer.jwks);
+    if (issuer.jwks) return fixed(issuer.jwks);
     const state = remember(kept, JSON.stringify([issuer.issuer, issuer.jwksUri ?? null]));
-    return remoteKeys(state, () => fetchKeys(issuer, fetch), now);
+    return remoteKeys(state, () => fetchKeys(issuer, fetch, keysOf), now);
   };
-}
-
-function fixedKeys(known: WeakMap<JwkSet, KeySource>, jwks: JwkSet): KeySource {
-  const keys = known.get(jwks) ?? jwksKeys(parseJwks(jwks) ?? { keys: [] });
-  known.set(jwks, keys);
-  return keys;
 }
 
 /** The state of one issuer, moved to the end of the map: its first entry is the one unused for longest. */
@@ -106,14 +106,18 @@ function refresh(state: Kept, load: () => Promise<KeySource>, now: () => number)
   return state.pending;
 }
 
-async function fetchKeys(issuer: TrustedIssuer, fetch: GuardedFetch): Promise<KeySource> {
+async function fetchKeys(
+  issuer: TrustedIssuer,
+  fetch: GuardedFetch,
+  keysOf: ResourceCrypto["keysOf"],
+): Promise<KeySource> {
   const uri = issuer.jwksUri ?? (await discoverJwksUri(issuer.issuer, fetch));
   const answer = await fetch(uri, { headers: { accept: "application/jwk-set+json, application/json" } });
   if (answer.status !== 200)
     throw invalid("The issuer's keys were not answered with 200", "jwks-status", answer.status);
   const jwks = parseJwks(answer.json());
   if (jwks === undefined) throw invalid("The issuer's keys are not a JWK set", "jwks-malformed");
-  return jwksKeys(jwks);
+  return keysOf(jwks);
 }
 
 /** Reads the issuer's metadata, at the places where it may stand; its `issuer` must be the one asked for, exactly. */

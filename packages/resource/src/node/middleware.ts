@@ -1,9 +1,24 @@
 /** The middleware of everything that calls `(req, res, next)`: Express, Connect, and `node:http` itself. */
+import { isFormContentType } from "@credence/protocol";
 import { bodyWasRead } from "../body.ts";
 import type { CertificateOptions } from "../certificate.ts";
+import type { Answer } from "../endpoints/answer.ts";
+import type { RedemptionRequest } from "../redeem/redeem.ts";
 import type { ProtectOptions, ResourceServer } from "../server.ts";
 import { admit } from "./access.ts";
-import { type NodeIncoming, type NodeOutgoing, nodeRequest, sendResponse } from "./request.ts";
+import { readNodeForm } from "./body.ts";
+import {
+  certificateOf,
+  headerOf,
+  isUnread,
+  isWebMethod,
+  methodOf,
+  type NodeIncoming,
+  type NodeOutgoing,
+  nodeRequest,
+  sendAnswer,
+  targetOf,
+} from "./request.ts";
 
 /** Hands a request on, or an error to whoever handles errors. */
 export type Next = (error?: unknown) => void;
@@ -18,12 +33,31 @@ export async function ownAnswer(
   server: ResourceServer,
   req: NodeIncoming,
   options: CertificateOptions,
-): Promise<Response | undefined> {
+): Promise<Answer | Response | undefined> {
+  const { tokenEndpoint } = server;
+  if (tokenEndpoint !== undefined && isRedemption(req, tokenEndpoint.path)) {
+    return tokenEndpoint.answer(await redemptionOf(req, options));
+  }
   const made = nodeRequest(req, new URL(server.issuer).origin, options);
   if (made === undefined) return undefined;
   const answer = await server.tryFetch(made.request, made.context);
   if (made.wasWanted()) throw bodyWasRead();
   return answer;
+}
+
+/**
+ * Whether a request is one to redeem, as clients send it. It is read as Node has it: a Web request and a Web answer would cost as
+ * much as the signatures. Whatever is odd about a request goes the way of every other.
+ */
+function isRedemption(req: NodeIncoming, path: string): boolean {
+  const plain = req.method === "POST" && targetOf(req) === path && isUnread(req);
+  return plain && isFormContentType(headerOf(req, "content-type"));
+}
+
+async function redemptionOf(req: NodeIncoming, options: CertificateOptions): Promise<RedemptionRequest> {
+  const [authorization, dpop] = [headerOf(req, "authorization"), headerOf(req, "dpop")];
+  const certificate = certificateOf(req, options);
+  return { form: await readNodeForm(req), authorization, dpop, certificate };
 }
 
 /**
@@ -36,10 +70,13 @@ export async function refusalOf(
   req: NodeIncoming,
   options: ProtectOptions & CertificateOptions,
 ): Promise<Response | undefined> {
-  const made = nodeRequest(req, new URL(server.issuer).origin, options);
+  const method = methodOf(req);
   // RFC 9110 §9.3.8: TRACE would send the token back.
-  if (made === undefined) return new Response(null, { status: 405, headers: { allow: "" } });
-  const access = await server.authorize(made.request, options, made.context);
+  if (!isWebMethod(method)) return new Response(null, { status: 405, headers: { allow: "" } });
+  const headers = { get: (name: string) => headerOf(req, name) };
+  const call = { method, url: new URL(server.issuer).origin + targetOf(req), headers };
+  const certificate = certificateOf(req, options);
+  const access = await server.authorize(call, options, certificate === undefined ? {} : { certificate });
   if (access instanceof Response) return access;
   admit(req, access);
   return undefined;
@@ -58,8 +95,8 @@ export function authorizationServer(
   return async (req, res, next) => {
     try {
       const answer = await ownAnswer(server, req, options);
-      if (answer !== undefined) return await sendResponse(res, answer);
-      if (next === undefined) return await sendResponse(res, new Response(null, { status: 404 }));
+      if (answer !== undefined) return await sendAnswer(res, answer);
+      if (next === undefined) return await sendAnswer(res, new Response(null, { status: 404 }));
     } catch (error) {
       if (next === undefined) throw error;
       return next(error);
@@ -85,7 +122,7 @@ export function protect(
   return async (req, res, next) => {
     try {
       const refusal = await refusalOf(server, req, options);
-      if (refusal !== undefined) return await sendResponse(res, refusal);
+      if (refusal !== undefined) return await sendAnswer(res, refusal);
     } catch (error) {
       return next(error);
     }

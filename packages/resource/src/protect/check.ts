@@ -1,7 +1,9 @@
 import { ok, type Refusal, type Result, randomId, refuse } from "@credence/protocol";
-import { decodeJws, JWS_ALGORITHMS, type JwkSet, jwksKeys } from "@credence/protocol/jws";
-import { checkAccessToken, checkAccessTokenClaims } from "../access-token/access-token.ts";
+import { JWS_ALGORITHMS, type JwkSet } from "@credence/protocol/jws";
+import { checkAccessTokenClaims } from "../access-token/access-token.ts";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
+import { rememberingVerifier } from "../access-token/verified.ts";
+import { type ResourceCrypto, webCrypto } from "../crypto.ts";
 import { faultOf } from "../fault.ts";
 import type { AccessTokenOptions, LivenessInput } from "../options.ts";
 import type { Recorder } from "../record.ts";
@@ -17,6 +19,8 @@ export interface CheckPorts extends PossessionPorts {
   readonly issuer: string;
   /** The authorization server's public keys. */
   readonly jwks: JwkSet;
+  /** By WebCrypto where it is left out. */
+  readonly crypto?: ResourceCrypto;
   /** The app's own format, if it has one. */
   readonly ownFormat: AccessTokenOptions["check"];
   isAlive(grant: LivenessInput): Promise<boolean>;
@@ -48,7 +52,7 @@ export type TokenChecker = (presented: PresentedToken, needs: Needs) => Promise<
  * @returns the claims of a token that counts; `undefined` for any other. Rejects when a port does.
  */
 export function tokenReader(
-  ports: Pick<CheckPorts, "issuer" | "jwks" | "ownFormat" | "isAlive" | "now">,
+  ports: Pick<CheckPorts, "issuer" | "jwks" | "crypto" | "ownFormat" | "isAlive" | "now">,
 ): (token: string) => Promise<AccessTokenClaims | undefined> {
   const read = readerOf(ports);
   return async (token) => {
@@ -91,20 +95,21 @@ export function tokenChecker(ports: CheckPorts): TokenChecker {
  * @returns a reader that gives the claims; refused: `access-token-…`, `scope-insufficient`. Rejects when the app's own format does.
  */
 function readerOf(
-  ports: Pick<CheckPorts, "issuer" | "jwks" | "ownFormat" | "now">,
+  ports: Pick<CheckPorts, "issuer" | "jwks" | "crypto" | "ownFormat" | "now">,
 ): (token: string, needs?: Pick<Needs, "resource" | "scopes">) => Promise<Result<AccessTokenClaims>> {
-  const { issuer, ownFormat } = ports;
-  const ours = { issuer, keys: jwksKeys(ports.jwks), algorithms: JWS_ALGORITHMS };
+  const { issuer, ownFormat, crypto = webCrypto } = ports;
+  const verify = rememberingVerifier({ issuer, keys: crypto.keysOf(ports.jwks), algorithms: JWS_ALGORITHMS }, crypto);
+  const claimsOf = async (token: string): Promise<Result<AccessTokenClaims>> => {
+    if (!ownFormat) return verify(token);
+    const claims = await ownFormat(token);
+    return claims === undefined ? refuse("access-token-malformed") : ok(claims);
+  };
   return async (token, needs) => {
     if (!TOKEN.test(token)) return refuse("access-token-malformed");
-    if (!ownFormat) {
-      const { resource = String(decodeJws(token)?.payload.aud), scopes = [] } = needs ?? {};
-      return checkAccessToken(token, { ...ours, resource, scopes }, ports.now());
-    }
-    const claims = await ownFormat(token);
-    if (claims === undefined) return refuse("access-token-malformed");
-    const { resource = claims.aud, scopes = [] } = needs ?? {};
-    return checkAccessTokenClaims(claims, { ...ours, resource, scopes }, ports.now());
+    const claims = await claimsOf(token);
+    if (!claims.ok) return claims;
+    const { resource = claims.value.aud, scopes = [] } = needs ?? {};
+    return checkAccessTokenClaims(claims.value, { issuer, resource, scopes }, ports.now());
   };
 }
 

@@ -2,7 +2,7 @@ import { ok, type Result, refuse } from "@credence/protocol";
 import { useDpopProof, verifyDpopProof } from "@credence/protocol/dpop";
 import { certificateConfirmation } from "@credence/protocol/mtls";
 import type { AccessTokenClaims } from "../access-token/claims.ts";
-import { replayKey } from "../replay.ts";
+import { type StoreKeyPorts, webStoreKeyOf } from "../replay.ts";
 
 /** An access token as a request presents it, with what it proves. */
 export interface PresentedToken {
@@ -19,7 +19,7 @@ export interface PresentedToken {
 }
 
 /** What the check of possession needs. */
-export interface PossessionPorts {
+export interface PossessionPorts extends StoreKeyPorts {
   consume(key: string, expiresAt: number): Promise<"first" | "again">;
 }
 
@@ -36,7 +36,7 @@ export interface PossessionPorts {
 export async function checkPossession(
   { cnf, aud }: Pick<AccessTokenClaims, "cnf" | "aud">,
   { token, scheme = "bearer", dpop, method = "GET", url, certificate }: PresentedToken,
-  { consume }: PossessionPorts,
+  { consume, storeKeyOf = webStoreKeyOf }: PossessionPorts,
   now: number,
   requireBound: boolean,
 ): Promise<Result<true>> {
@@ -46,7 +46,7 @@ export async function checkPossession(
     const proven = await verifyDpopProof(dpop, { method, url: externalUrl(aud, url), now, accessToken: token });
     if (!proven.ok) return proven;
     if (proven.value.jkt !== cnf.jkt) return refuse("access-token-proof", "another key");
-    const used = await useDpopProof(proven.value, async (key, until) => consume(await replayKey("dpop", key), until));
+    const used = await useDpopProof(proven.value, async (key, until) => consume(await storeKeyOf("dpop", key), until));
     return used.ok ? ok(true) : used;
   }
   if (scheme === "dpop") return refuse("access-token-proof", "the token is not bound to a key");

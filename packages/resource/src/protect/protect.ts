@@ -18,6 +18,14 @@ export interface Guard {
   check(presented: PresentedToken): Promise<CheckedToken>;
 }
 
+/** As much of a request as its check looks at. */
+export interface CallRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Several headers of one name come joined by a comma; `null` where there is none. */
+  readonly headers: { get(name: string): string | null };
+}
+
 /** Serves a request that carries a good access token. */
 export type ProtectedHandler = (request: Request, access: AccessTokenClaims) => Response | Promise<Response>;
 
@@ -43,7 +51,7 @@ export function protect(
  * @returns its claims, or the answer that refuses the request.
  */
 export async function authorize(
-  request: Request,
+  request: CallRequest,
   guard: Guard,
   { certificate }: RequestContext = {},
 ): Promise<AccessTokenClaims | Response> {

@@ -2,7 +2,7 @@ import { CredenceError } from "@credence/protocol";
 import { type Router, resourceMetadataUrl } from "../endpoints/router.ts";
 import type { Resources } from "../redeem/offer.ts";
 import type { Revocation } from "../revocation.ts";
-import type { ProtectOptions, ResourceServer } from "../server.ts";
+import type { ProtectOptions, ResourceServer, TokenEndpoint } from "../server.ts";
 import type { TokenChecker } from "./check.ts";
 import { authorize, type Guard, protect } from "./protect.ts";
 
@@ -11,12 +11,20 @@ export interface ServerParts {
   readonly issuer: string;
   readonly resources: Resources;
   readonly route: Router;
+  readonly tokenEndpoint?: TokenEndpoint;
   readonly check: TokenChecker;
   revoke(what: Revocation): Promise<void>;
 }
 
 /** Puts the checks of resources together with what answers, and what revokes. */
-export function serverOf({ issuer, resources: definitions, route, check, revoke }: ServerParts): ResourceServer {
+export function serverOf({
+  issuer,
+  resources: definitions,
+  route,
+  check,
+  revoke,
+  tokenEndpoint,
+}: ServerParts): ResourceServer {
   const resources = [...definitions.keys()];
   const chosen = (resource: string | undefined): string => {
     const [only] = resources;
@@ -46,6 +54,7 @@ export function serverOf({ issuer, resources: definitions, route, check, revoke 
     authorize: (request, wanted = {}, context = {}) => authorize(request, guard(wanted), context),
     check: (token, wanted = {}, presented = {}) => guard(wanted).check({ ...presented, token }),
     revoke,
+    ...(tokenEndpoint === undefined ? {} : { tokenEndpoint }),
     resourceMetadataUrl: (resource) => resourceMetadataUrl(chosen(resource)),
   };
 }

@@ -1,8 +1,9 @@
 import { type Form, ok, type Result, refuse } from "@credence/protocol";
 import { authenticateClient, type ClientCredential, readClientAuth } from "@credence/protocol/client-auth";
 import type { Confirmation } from "@credence/protocol/dpop";
-import { type JwkSet, type JwsAlgorithm, jwksKeys, parseJwks } from "@credence/protocol/jws";
-import { replayKey } from "../replay.ts";
+import type { JwkSet, JwsAlgorithm, KeySource } from "@credence/protocol/jws";
+import { keysOfSets } from "../crypto.ts";
+import { type StoreKeyPorts, webStoreKeyOf } from "../replay.ts";
 
 /** How a client proves itself. A public client (`none`) redeems only where it is DPoP-bound. */
 export type ClientAuthentication =
@@ -43,8 +44,10 @@ export interface RegisteredClient {
 export type Client = RegisteredClient & ClientAuthentication;
 
 /** What authentication of a client needs. */
-export interface ClientPorts {
+export interface ClientPorts extends StoreKeyPorts {
   readonly issuer: string;
+  /** Finds the keys of a client's set; by WebCrypto where it is left out. */
+  readonly keysOfSet?: (jwks: JwkSet) => KeySource;
   findClient(clientId: string): Promise<Client | undefined>;
   consume(key: string, expiresAt: number): Promise<"first" | "again">;
 }
@@ -64,6 +67,7 @@ export async function identifyClient(
   now: number,
   proven?: Confirmation,
 ): Promise<Result<Client>> {
+  const { storeKeyOf = webStoreKeyOf } = ports;
   const presented = readClientAuth(authorization, form);
   if (!presented.ok) return presented;
   const client = await authenticateClient<Client>(presented.value, {
@@ -72,26 +76,27 @@ export async function identifyClient(
     allowsPublic: (client) => client.dpopBound === true && proven?.jkt !== undefined,
     async find(clientId) {
       const found = await ports.findClient(clientId);
-      const credential = found && credentialOf(found);
+      const credential = found && credentialOf(found, ports.keysOfSet ?? webKeysOfSet);
       // A look-up that compares loosely (a case-insensitive column) must not widen what an id means.
       return found?.clientId === clientId && credential ? { client: found, credential } : undefined;
     },
-    markUsed: async (key, expiresAt) => ports.consume(await replayKey("client-assertion", key), expiresAt),
+    markUsed: async (key, until) => ports.consume(await storeKeyOf("client-assertion", key), until),
   });
   if (!client.ok) return client;
   return client.value.enabled === false ? refuse("client-disabled") : ok(client.value);
 }
 
+const webKeysOfSet = keysOfSets();
+
 /** `undefined` where the registration could never prove anything: a missing or empty secret equals an empty password. */
-function credentialOf(client: Client): ClientCredential | undefined {
+function credentialOf(client: Client, keysOfSet: (jwks: JwkSet) => KeySource): ClientCredential | undefined {
   switch (client.method) {
     case "client_secret_basic":
     case "client_secret_post":
       return client.clientSecret ? { method: client.method, secret: secretsOf(client) } : undefined;
     case "private_key_jwt": {
       const { algorithms } = client;
-      const keys = jwksKeys(parseJwks(client.jwks) ?? { keys: [] });
-      return { method: client.method, keys, ...(algorithms ? { algorithms } : {}) };
+      return { method: client.method, keys: keysOfSet(client.jwks), ...(algorithms ? { algorithms } : {}) };
     }
     case "none":
       return { method: "none" };

@@ -1,10 +1,11 @@
 import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { systemTime } from "../clock.ts";
+import { webCrypto } from "../crypto.ts";
 import { port } from "../fault.ts";
 import { issuerKeys } from "../issuer-keys/issuer-keys.ts";
-import type { GrantOptions, Narrowed } from "../options.ts";
-import { STORE_CLOCK_MARGIN } from "../replay.ts";
+import type { GrantOptions, LivenessInput, Narrowed } from "../options.ts";
+import { STORE_CLOCK_MARGIN, storeKeys } from "../replay.ts";
 import { isUnrevoked } from "../revocation.ts";
 import { namedStore, type ResourceStore } from "../store.ts";
 import { trustFinder } from "./customers.ts";
@@ -14,7 +15,8 @@ import type { Account, AccountPorts } from "./subject.ts";
 /** Binds the checks of ID-JAGs to an app's options and store: what fails says which of them it was. */
 export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: ResourceStore): GrantPorts<A> {
   const store = namedStore(kept);
-  const { issuer, now: clock = systemTime, narrow, isAlive = () => true } = options;
+  const { issuer, now: clock = systemTime, narrow, crypto = webCrypto } = options;
+  const storeKeyOf = storeKeys(crypto);
   // Times in tokens are whole seconds, whatever clock is given.
   const now = (): number => Math.floor(clock());
   const fetch = guardedFetch({
@@ -22,16 +24,19 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: Re
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     allowLoopback: options.development ?? false,
   });
+  const { isAlive: own } = options;
+  const isAlive = own
+    ? port("internal-fault", "isAlive", async (grant: LivenessInput) => (await own(grant)) === true)
+    : () => true;
   return {
     issuer,
     resources: new Map(Object.entries(options.resources)),
     requireResource: options.requireResource ?? true,
     findTrust: port("internal-fault", "customers", trustFinder(options.customers)),
-    keysOf: issuerKeys(fetch, now),
+    keysOf: issuerKeys(fetch, now, crypto.keysOf),
     consume: (key, expiresAt) => store.consume(key, expiresAt + STORE_CLOCK_MARGIN),
-    isAlive: async (grant) =>
-      (await isUnrevoked(grant, store)) &&
-      (await port("internal-fault", "isAlive", async () => (await isAlive(grant)) === true)()),
+    storeKeyOf,
+    isAlive: async (grant) => (await isUnrevoked(grant, store, storeKeyOf)) && isAlive(grant),
     accounts: namedAccounts(options),
     narrow: port("internal-fault", "narrow", async (input) => narrowed(narrow ? await narrow(input) : input.scope)),
     now,

@@ -1,11 +1,10 @@
 import { ok, type Result, refuse } from "@credence/protocol";
 import { type Confirmation, type DpopNonces, sameConfirmation } from "@credence/protocol/dpop";
 import { type Proof, useProof, verifyProof } from "@credence/protocol/proof-of-possession";
-import type { RequestContext } from "../context.ts";
-import { replayKey } from "../replay.ts";
+import { type StoreKeyPorts, webStoreKeyOf } from "../replay.ts";
 
 /** What the check of proofs needs from its surroundings. */
-export interface ProofPorts {
+export interface ProofPorts extends StoreKeyPorts {
   /** The token endpoint's URL, as clients know it. */
   readonly tokenEndpoint: string;
   /** With it, every proof must carry a nonce of ours. */
@@ -16,23 +15,27 @@ export interface ProofPorts {
 /**
  * What a redemption proves possession of.
  *
+ * @param dpop - The `DPoP` header.
+ * @param certificate - The client's, in DER.
  * @param now - Seconds since the epoch.
  * @returns the proof; `undefined` where nothing is proven; refused with a `dpop-…` or `certificate-…` reason.
  * @see RFC 9449 §4.3, §5, RFC 8705 §3
  */
 export function proofOf(
-  request: Pick<Request, "headers">,
-  { certificate }: RequestContext,
+  { dpop, certificate }: { readonly dpop: string | null; readonly certificate?: Uint8Array | undefined },
   { tokenEndpoint: url, nonces }: Pick<ProofPorts, "tokenEndpoint" | "nonces">,
   now: number,
 ): Promise<Result<Proof | undefined>> {
-  const presented = { dpop: request.headers.get("dpop"), ...(certificate === undefined ? {} : { certificate }) };
+  const presented = { dpop, ...(certificate === undefined ? {} : { certificate }) };
   return verifyProof(presented, { method: "POST", url, now, nonces });
 }
 
 /** Marks a proof as used. @returns refused: `dpop-replayed`. Rejects when `consume` does. */
-export function spendProof(proof: Proof | undefined, { consume }: Pick<ProofPorts, "consume">): Promise<Result<true>> {
-  return useProof(proof, async (key, expiresAt) => consume(await replayKey("dpop", key), expiresAt));
+export function spendProof(
+  proof: Proof | undefined,
+  { consume, storeKeyOf = webStoreKeyOf }: Pick<ProofPorts, "consume" | "storeKeyOf">,
+): Promise<Result<true>> {
+  return useProof(proof, async (key, expiresAt) => consume(await storeKeyOf("dpop", key), expiresAt));
 }
 
 /**

@@ -24,7 +24,7 @@ import type { RequestContext } from "../context.ts";
 import { faultOf } from "../fault.ts";
 import type { LivenessInput, Narrowed, NarrowInput } from "../options.ts";
 import type { Facts } from "../record.ts";
-import { replayKey } from "../replay.ts";
+import { type StoreKeyPorts, webStoreKeyOf } from "../replay.ts";
 import { type ClientPorts, identifyClient, type RegisteredClient } from "./client.ts";
 import type { FindTrust, Trust, TrustedIssuer } from "./customers.ts";
 import { type Offer, offerOf, type Resources } from "./offer.ts";
@@ -32,7 +32,7 @@ import { bindingOf, type ProofPorts, proofOf, spendProof } from "./proof.ts";
 import { type Account, type AccountPorts, resolveAccount } from "./subject.ts";
 
 /** What the checks of an ID-JAG need from their surroundings. Any port may reject: then nothing is granted. */
-export interface GrantPorts<A extends Account = Account> {
+export interface GrantPorts<A extends Account = Account> extends StoreKeyPorts {
   readonly issuer: string;
   readonly resources: Resources;
   readonly requireResource: boolean;
@@ -77,6 +77,17 @@ export interface Redeemed {
   readonly scope: readonly string[];
 }
 
+/** A request to redeem, whose body was read once and within its limit. */
+export interface RedemptionRequest {
+  /** The form, or why there is none. */
+  readonly form: Result<Form>;
+  /** Its headers; several of one name come joined by a comma. */
+  readonly authorization: string | null;
+  readonly dpop: string | null;
+  /** The client's certificate, in DER. */
+  readonly certificate?: Uint8Array | undefined;
+}
+
 /** Its outcome, and what was learned on the way for the record. */
 export interface Redemption {
   readonly outcome: Result<Redeemed>;
@@ -97,9 +108,29 @@ export async function redeem<A extends Account>(
   receiver: Receiver<A>,
   context: RequestContext = {},
 ): Promise<Redemption> {
+  return redeemForm(await redemptionRequest(request, context), receiver);
+}
+
+/** A Web request as one to redeem: its body is read, once. */
+export async function redemptionRequest(request: Request, { certificate }: RequestContext): Promise<RedemptionRequest> {
+  const { headers } = request;
+  const [authorization, dpop] = [headers.get("authorization"), headers.get("dpop")];
+  return { form: await readForm(request), authorization, dpop, certificate };
+}
+
+/**
+ * As {@link redeem}, for whoever reads requests themselves.
+ *
+ * @returns the outcome; never rejects.
+ * @see ID-JAG draft §4.4
+ */
+export async function redeemForm<A extends Account>(
+  request: RedemptionRequest,
+  receiver: Receiver<A>,
+): Promise<Redemption> {
   const facts: Facts = { verified: false };
   try {
-    return { outcome: await steps(request, receiver, context, facts), facts };
+    return { outcome: await steps(request, receiver, facts), facts };
   } catch (thrown) {
     const { refusal, cause } = faultOf(thrown);
     facts.cause = cause;
@@ -108,22 +139,21 @@ export async function redeem<A extends Account>(
 }
 
 async function steps<A extends Account>(
-  request: Request,
+  request: RedemptionRequest,
   receiver: Receiver<A>,
-  context: RequestContext,
   facts: Facts,
 ): Promise<Result<Redeemed>> {
   const now = receiver.now();
 
-  const parsed = await parse(request);
+  const parsed = parse(request.form);
   if (!parsed.ok) return parsed;
   const { form, redemption } = parsed.value;
   if (redemption.scope) facts.asked = redemption.scope;
 
-  const proven = await proofOf(request, context, receiver, now);
+  const proven = await proofOf(request, receiver, now);
   // Who authenticates is on record even where the proof is not good.
   const binding = proven.ok ? proven.value?.binding : undefined;
-  const client = await identifyClient(request.headers.get("authorization"), form, receiver, now, binding);
+  const client = await identifyClient(request.authorization, form, receiver, now, binding);
   // A public client is known by its key alone: what its proof lacks, a nonce first of all, is what it has to hear.
   if (!client.ok) return !proven.ok && client.refusal.reason === "client-public" ? proven : client;
   facts.client = client.value.clientId;
@@ -237,9 +267,8 @@ async function issue<A extends Account>(grant: Grant<A>, receiver: Receiver<A>, 
   return { accessToken: token, claims: accessToken, scope };
 }
 
-/** Reads the request once, bounded. @see RFC 6749 §3.2 */
-async function parse(request: Request): Promise<Result<{ form: Form; redemption: JwtBearerRequest }>> {
-  const form = await readForm(request);
+/** @see RFC 6749 §3.2 */
+function parse(form: Result<Form>): Result<{ form: Form; redemption: JwtBearerRequest }> {
   if (!form.ok) return form;
   const grant = form.value.get("grant_type");
   if (grant === undefined) return refuse("parameter-missing", "grant_type");
@@ -322,11 +351,11 @@ async function narrowOffer<A extends Account>(
 async function consume(
   claims: IdJagClaims,
   issuer: TrustedIssuer,
-  receiver: Pick<GrantPorts, "consume">,
+  { consume: mark, storeKeyOf = webStoreKeyOf }: Pick<GrantPorts, "consume" | "storeKeyOf">,
 ): Promise<Result<true>> {
   if (issuer.replay === "resubmit") return ok(true);
-  const key = await replayKey("id-jag", claims.iss, claims.tenant, claims.jti);
-  const used = await receiver.consume(key, claims.exp + (issuer.skew ?? ISSUER_DEFAULTS.skew));
+  const key = await storeKeyOf("id-jag", claims.iss, claims.tenant, claims.jti);
+  const used = await mark(key, claims.exp + (issuer.skew ?? ISSUER_DEFAULTS.skew));
   return used === "first" ? ok(true) : refuse("id-jag-replayed");
 }
 
