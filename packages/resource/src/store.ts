@@ -55,7 +55,9 @@ export function namedStore(store: ResourceStore): ResourceStore {
  */
 export function memoryStore(options: { readonly max?: number; readonly now?: () => number } = {}): ResourceStore {
   const { max = 100_000, now = systemTime } = options;
-  const values = new Map<string, { readonly value: string; readonly expiresAt: number }>();
+  const values = new Map<string, Kept>();
+  // No value expires before: a store that is full of what is needed is not gone through in vain.
+  let earliest = Number.POSITIVE_INFINITY;
   const epochs = new Map<string, number>();
   return {
     ...memoryReplayStore({ max, now }),
@@ -75,10 +77,11 @@ export function memoryStore(options: { readonly max?: number; readonly now?: () 
       checkValue(value);
       const until = wholeSecond(expiresAt);
       if (values.size >= max && !values.has(key)) {
-        for (const [old, one] of values) if (one.expiresAt <= now()) values.delete(old);
+        if (now() >= earliest) earliest = forgetExpired(values, now());
         if (values.size >= max) throw storeFault(`The store is full: ${max} values that are still needed`);
       }
       values.set(key, { value, expiresAt: until });
+      earliest = Math.min(earliest, until);
     },
     async get(key) {
       checkKey(key);
@@ -90,4 +93,20 @@ export function memoryStore(options: { readonly max?: number; readonly now?: () 
       values.delete(key);
     },
   };
+}
+
+interface Kept {
+  readonly value: string;
+  /** Seconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** @returns when the next of those that are left expires. */
+function forgetExpired(values: Map<string, Kept>, time: number): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const [key, { expiresAt }] of values) {
+    if (expiresAt <= time) values.delete(key);
+    else earliest = Math.min(earliest, expiresAt);
+  }
+  return earliest;
 }

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
 import { expectRefused, house, NOON } from "../house.testing.ts";
 import { memoryReplayStore } from "../replay.ts";
 import { memoryStore } from "../store.ts";
@@ -145,5 +146,52 @@ describe("the store in memory", () => {
     expect(await store.consume("c", NOON + 20)).toBe("first");
     expect(await store.consume("b", NOON + 20)).toBe("again");
     expect(await store.consume("b", NOON + 20)).toBe("again");
+  });
+});
+
+describe("marks in memory", () => {
+  test("are not gone through, however many come while the store is full of what is needed", async () => {
+    const clock = { now: NOON };
+    const store = memoryReplayStore({ max: 1_000, now: () => clock.now });
+    for (let i = 0; i < 1_000; i += 1) await store.consume(`mark-${i}`, NOON + 10 + (i % 10));
+    const walks = [vi.spyOn(Map.prototype, "keys"), vi.spyOn(Map.prototype, Symbol.iterator)];
+    try {
+      for (let i = 0; i < 1_000; i += 1) {
+        clock.now = NOON + i / 200;
+        await expect(store.consume(`more-${i}`, NOON + 60)).rejects.toMatchObject({ reason: "store-unavailable" });
+      }
+      expect(walks.reduce((calls, { mock }) => calls + mock.calls.length, 0)).toBeLessThan(5);
+    } finally {
+      for (const walk of walks) walk.mockRestore();
+    }
+    clock.now = NOON + 10;
+    const room = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => store.consume(`new-${i}`, NOON + 60)));
+    expect(room.filter(({ status }) => status === "fulfilled")).toHaveLength(100);
+  });
+
+  test("are as a list that is gone through each time would have them, whatever the clock does", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: -2, max: 12 }), fc.integer({ min: -3, max: 6 })),
+        ),
+        async (uses) => {
+          const clock = { now: NOON };
+          const store = memoryReplayStore({ max: 4, now: () => clock.now });
+          let list = new Map<string, number>();
+          for (const [key, lifetime, passed] of uses) {
+            clock.now += passed / 2;
+            const until = Math.ceil(clock.now + lifetime);
+            list = new Map([...list].filter(([, end]) => end > clock.now));
+            const known = list.has(`k${key}`);
+            const expected = known ? "again" : list.size < 4 ? "first" : "full";
+            const outcome = await store.consume(`k${key}`, clock.now + lifetime).catch(() => "full");
+            expect(outcome).toBe(expected);
+            if (outcome === "first" && until > clock.now) list.set(`k${key}`, until);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });
