@@ -27,16 +27,19 @@ export function sendPage(
 }
 
 /** Sends JSON that nobody may keep. */
-function sendJson(res: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...headers });
-  res.end(JSON.stringify(body));
-}
-
-/** Sends the answer of a fetch handler. */
-export async function sendResponse(res: ServerResponse, response: Response): Promise<void> {
-  const body = new Uint8Array(await response.arrayBuffer());
-  const { "set-cookie": _one, ...headers } = Object.fromEntries(response.headers);
-  const cookies = response.headers.getSetCookie();
-  res.writeHead(response.status, { ...headers, ...(cookies.length > 0 ? { "set-cookie": cookies } : {}) });
-  res.end(body);
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const text = JSON.stringify(body);
+  const length = Buffer.byteLength(text);
+  res.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": length,
+    "cache-control": "no-store",
+    ...headers,
+  });
+  res.end(text);
 }

@@ -9,19 +9,28 @@ import { FORM_LIMITS, ok, type Result, refuse } from "@credence/protocol";
  */
 export async function readBody(req: IncomingMessage, limit: number = FORM_LIMITS.bytes): Promise<Result<Buffer>> {
   const declared = Number(req.headers["content-length"] ?? 0);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  if (declared <= limit) {
-    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-      size += chunk.length;
-      if (size > limit) break;
-      chunks.push(chunk);
-    }
-    if (size <= limit) return ok(Buffer.concat(chunks, size));
-  }
+  const body = declared <= limit ? await collect(req, limit) : undefined;
+  if (body !== undefined) return ok(body);
   // The answer is read by nobody who is still sending: let them finish, within the listener's time limit.
   req.resume();
   return refuse("form-too-large", `more than ${limit} bytes`);
+}
+
+/** @returns `undefined` as soon as there is more than the limit. */
+function collect(req: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    req.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) resolve(undefined);
+      else chunks.push(chunk);
+    });
+    req.on("end", () => resolve(Buffer.concat(chunks)));
+    req.on("error", reject);
+    // Without an end before it. After one this tells of nothing.
+    req.on("close", () => reject(new Error("the client went away")));
+  });
 }
 
 /**

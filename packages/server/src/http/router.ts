@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { randomId } from "@credence/protocol";
 import { getRequestListener } from "@hono/node-server";
 import { newReference, type Report } from "../sign-in/fault.ts";
-import { basePath, PATHS, urlBelow } from "../sign-in/paths.ts";
+import { basePath, PATHS } from "../sign-in/paths.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
 import { sourceOf, vouchForSource } from "../sign-in/source.ts";
 import { type Handler, sendPage, sendRefusal } from "./answer.ts";
@@ -11,7 +11,7 @@ import { clientCertificates } from "./certificate.ts";
 import { createFormEndpoint } from "./form-endpoint.ts";
 import type { Counted, FloodGuard } from "./limits.ts";
 import { securityHeaders } from "./secure-headers.ts";
-import { createTokenEndpoint, type Exchange, type TokenEndpointPorts } from "./token-endpoint.ts";
+import { createTokenEndpoint, type TokenEndpointPorts } from "./token-endpoint.ts";
 
 /** What stands behind the IdP's listener. */
 export interface RouterOptions extends BasicPorts {
@@ -22,7 +22,7 @@ export interface RouterOptions extends BasicPorts {
   readonly clientCertHeader?: boolean;
   readonly signIn: Pick<SignIn, "provider" | "pages" | "tooManyPage">;
   readonly guard: Pick<FloodGuard, "admit">;
-  readonly exchange: Exchange;
+  readonly exchange: TokenEndpointPorts["exchange"];
   readonly report: Report;
   readonly refused: TokenEndpointPorts["refused"];
   readonly beforeSignIn?: NonNullable<TokenEndpointPorts["beforeSignIn"]>;
@@ -47,9 +47,8 @@ export function createRouter(options: RouterOptions): Handler {
   const base = basePath(issuer);
   const provider: Handler = mount(base, signIn.provider.callback());
   const pages = getRequestListener(signIn.pages.fetch, { overrideGlobalObjects: false });
-  const url = urlBelow(issuer, PATHS.token);
   const certificates = clientCertificates(options.clientCertHeader ?? false, options.trustedProxies);
-  const token = createTokenEndpoint({ ...options, url, provider, certificateOf: certificates.of });
+  const token = createTokenEndpoint({ ...options, provider, certificateOf: certificates.of });
   const form = createFormEndpoint({ ...options, provider });
   const secure = securityHeaders(issuer);
   const vouch = vouchFor(new URL(issuer));

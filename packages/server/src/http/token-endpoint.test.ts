@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SECRET, startHouse, type TestHouse } from "../sign-in/house.testing.ts";
@@ -19,11 +20,43 @@ function post(body: string | ReadableStream<Uint8Array>, headers: Record<string,
 }
 
 describe("the token endpoint", () => {
-  it("gives an exchange to the issuer, unauthenticated, with the body as it was and the client's address", async () => {
-    const body = `grant_type=${encodeURIComponent(EXCHANGE)}&audience=a&audience=b&scope=x&scope=y`;
-    const answer = await post(body, { authorization: "Basic nonsense" });
+  it("gives an exchange to the issuer, unauthenticated, with its form and the client's address", async () => {
+    const body = `grant_type=${encodeURIComponent(EXCHANGE)}&audience=a&audience=b&scope=x+y&empty=`;
+    const answer = await post(body, { authorization: "Basic nonsense", dpop: "a proof" });
     expect(await answer.json()).toEqual({ exchanged: true });
-    expect(house.exchanges.at(-1)).toEqual({ body, source: "127.0.0.1", url: `${house.issuer}/token` });
+    expect(answer.headers.get("content-type")).toBe("application/json");
+    const { form, ...request } = house.exchanges.at(-1) ?? {};
+    expect(request).toEqual({ authorization: "Basic nonsense", dpop: "a proof", source: "127.0.0.1" });
+    const read = form?.ok ? form.value : undefined;
+    expect([read?.all("audience"), read?.get("scope"), read?.get("empty")]).toEqual([["a", "b"], "x y", undefined]);
+  });
+
+  it.each<[string, string, object]>([
+    ["a parameter twice", `grant_type=${EXCHANGE}&scope=x&scope=y`, { reason: "parameter-doubled", detail: "scope" }],
+    ["a control character", `grant_type=${EXCHANGE}&scope=%00`, { reason: "form-malformed" }],
+    ["what is no percent-encoding", `grant_type=${EXCHANGE}&scope=%zz`, { reason: "form-malformed" }],
+    ["what is no UTF-8", `grant_type=${EXCHANGE}&scope=%ff`, { reason: "form-malformed" }],
+    ["too many parameters", `grant_type=${EXCHANGE}${"&x=1&audience=a".repeat(60)}`, { reason: "parameter-doubled" }],
+    ["very many audiences", `grant_type=${EXCHANGE}${"&audience=a".repeat(120)}`, { reason: "form-too-large" }],
+  ])(
+    "tells the issuer what is wrong with a form that has %s: it goes on record there",
+    async (_name, body, refusal) => {
+      expect(await (await post(body)).json()).toEqual({ exchanged: true });
+      expect(house.exchanges.at(-1)?.form).toEqual({ ok: false, refusal: expect.objectContaining(refusal) });
+    },
+  );
+
+  it.each([
+    ["Authorization", "Basic YTpi", "Basic YTpj"],
+    ["DPoP", "one", "two"],
+  ])("hands on every %s header: none of two is taken for the only one", async (name, one, two) => {
+    const body = `grant_type=${encodeURIComponent(EXCHANGE)}`;
+    const head = `Host: credence\r\nContent-Type: ${FORM}\r\nContent-Length: ${body.length}\r\nConnection: close`;
+    const socket = connect(Number(new URL(house.issuer).port), "127.0.0.1");
+    socket.end(`POST /token HTTP/1.1\r\n${head}\r\n${name}: ${one}\r\n${name.toUpperCase()}: ${two}\r\n\r\n${body}`);
+    await once(socket.resume(), "close");
+    const { authorization, dpop } = house.exchanges.at(-1) ?? {};
+    expect(name === "DPoP" ? dpop : authorization).toBe(`${one}, ${two}`);
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { type SubjectRequest, type TokenExchangeHandler, tokenExchangeHandler } from "@credence/issuer";
+import { type SubjectRequest, type TokenExchangeEndpoint, tokenExchangeEndpoint } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
 import type { MarkProof } from "@credence/protocol/dpop";
 import { type JwsAlgorithm, jwksKeys, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
@@ -43,10 +43,10 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
 }
 
 /** Binds the issuer's ports to this house: directory, sessions, policy, record and keys. */
-export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeHandler {
+export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoint {
   const { issuer, store, audit, signer, defaultLifetime, naming, now, onFault } = options;
   const subject: SubjectPorts = { ...options, keys: jwksKeys({ keys: options.publicKeys }) };
-  return tokenExchangeHandler<AuthenticatedAgent, SignedInPerson>({
+  return tokenExchangeEndpoint<AuthenticatedAgent, SignedInPerson>({
     issuer,
     now,
     onFault,

@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TokenExchangeEndpoint, TokenRequest } from "@credence/issuer";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { generateSigningKey } from "@credence/protocol/jws";
 import type { Agent, Organization, Person } from "../directory/types.ts";
 import { createFloodGuard, DEFAULT_LIMITS, type RequestLimits } from "../http/limits.ts";
 import { type Listener, listen } from "../http/listener.ts";
 import { createRouter } from "../http/router.ts";
-import type { Exchange } from "../http/token-endpoint.ts";
 import { createSealer, KEY_BYTES } from "../keys/seal.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
@@ -32,7 +32,7 @@ export interface TestHouse {
   /** What fails from now on, while it is true. */
   readonly broken: { record: boolean };
   /** Exchanges that reached the injected handler. */
-  readonly exchanges: { readonly body: string; readonly source: string; readonly url: string }[];
+  readonly exchanges: TokenRequest[];
   /** What the token endpoint refused before any grant saw it. */
   readonly refused: { readonly reason: string; readonly source: string; readonly decisionId: string }[];
   /** The clock of the house, in seconds since the epoch; a test may move it. */
@@ -74,7 +74,7 @@ export async function startHouse(
     host?: "localhost";
     lifetimes?: Partial<Lifetimes>;
     trustedProxies?: readonly string[];
-    exchange?: Exchange;
+    exchange?: TokenExchangeEndpoint;
     agents?: readonly Agent[];
     limits?: Partial<RequestLimits>;
   } = {},
@@ -105,13 +105,13 @@ export async function startHouse(
   const events: SignInEvent[] = [];
   const faults: Fault[] = [];
   const broken = { record: false };
-  const exchanges: { body: string; source: string; url: string }[] = [];
+  const exchanges: TokenRequest[] = [];
   const refused: TestHouse["refused"][number][] = [];
   const clock: TestHouse["clock"] = { offset: 0 };
   const now = () => clock.stopped ?? Math.floor(Date.now() / 1000) + clock.offset;
-  const exchange: Exchange = async (request, { source }) => {
-    exchanges.push({ body: await request.text(), source, url: request.url });
-    return Response.json({ exchanged: true }, { headers: { "cache-control": "no-store" } });
+  const exchange: TokenExchangeEndpoint = async (request) => {
+    exchanges.push(request);
+    return { status: 200, headers: {}, body: { exchanged: true } };
   };
   const keys = await Promise.all([generateSigningKey("ES256"), generateSigningKey("RS256")]);
   const clientSecrets = ({ auth }: Credential) => [
