@@ -7,6 +7,7 @@ import { basename, join } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { arrows } from "./arrows.ts";
 import { build } from "./build.ts";
+import { checkBundles } from "./bundle.ts";
 import { checkSnippets } from "./snippets.ts";
 import { checkRan, checkStandards } from "./standards.ts";
 import { type Outcome, tool } from "./tool.ts";
@@ -56,6 +57,11 @@ const CHECKS: readonly Check[] = [
     mend: `See \`exports\`, \`files\` and \`bin\` in ${path}/package.json; the check \`build\` must pass first.`,
     run: () => tool("publint", "src/cli.js", ["run", path, "--pack", "false", "--strict"]),
   })),
+  {
+    name: "bundle",
+    mend: "Modules of Node belong into a subpath that says so; sizes and what else is forbidden stand in scripts/bundle.ts.",
+    run: async () => failures(await checkBundles()),
+  },
   {
     name: "arrows",
     mend: "The arrows are in the design and in scripts/arrows.ts; pass in from above what is needed from there.",
