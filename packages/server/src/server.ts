@@ -1,8 +1,9 @@
 import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
-import { importSigner } from "@credence/protocol/jws";
+import type { Signer } from "@credence/protocol/jws";
 import { nodeFetch } from "@credence/protocol/node";
 import { type AdminPorts, adminApp } from "./admin/app.ts";
+import { keyRoutes } from "./admin/keys.ts";
 import { listenOnSocket, socketPath } from "./admin/socket.ts";
 import { type Audit, openAudit } from "./audit/audit.ts";
 import { lookForAssertionKey } from "./directory/assertion-key.ts";
@@ -13,8 +14,12 @@ import { listen } from "./http/listener.ts";
 import { createRouter } from "./http/router.ts";
 import { readTlsFiles } from "./http/tls-files.ts";
 import { createIdpIssuer } from "./idp/issuer.ts";
-import { type Keyring, openKeyring } from "./keys/keyring.ts";
+import { keepKeys } from "./keys/keeper.ts";
+import type { Keyring } from "./keys/keyring.ts";
+import type { KeySettings } from "./keys/settings.ts";
+import type { SigningKeys } from "./keys/signing-keys.ts";
 import { describeError, type Logger } from "./log.ts";
+import { openKeys } from "./open-keys.ts";
 import { applyOrganization, type OrganizationPorts } from "./organization/apply.ts";
 import type { Problem } from "./organization/problems.ts";
 import { renderProblems } from "./organization/render.ts";
@@ -23,7 +28,7 @@ import type { Lifetimes } from "./sign-in/configuration.ts";
 import { PATHS, urlBelow } from "./sign-in/paths.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
-import { storePath } from "./store/files.ts";
+import { storeLocation } from "./store/location.ts";
 import { lockDataDirectory } from "./store/lock.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
@@ -46,6 +51,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   /** Path of the key-encryption key: outside the data directory. */
   readonly keyFile: string;
+  /** What seals the secrets, and how signing keys live. */
+  readonly keys?: KeySettings<SecretRef>;
   /** Of an ID-JAG in seconds, where a connection states none. */
   readonly idJagLifetime: number;
   /** Whether every DPoP proof must carry a nonce of ours; false by default. */
@@ -101,26 +108,31 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     const lock = lockDataDirectory(options.dataDir);
     closers.push(() => lock.release());
-    const store = await openStore(storePath(options.dataDir));
+    const store = await openStore(storeLocation(options.dataDir));
     closers.push(() => store.close());
-    const keyring = await openKeyring({ store, keyFile: options.keyFile, dataDir: options.dataDir, now });
+    const keys = await openKeys(options, store, now);
+    const { keyring } = keys;
     const onFault = (error: unknown): void => log.error(describeError(error), "the record could not be kept");
     const audit = await openAudit({ store, keyring, now: clock, onFault });
     closers.push(() => audit.close());
     await audit.record({ code: "server.started" });
     closers.push(() => audit.record({ code: "server.stopped" }));
+    const onKeyFault = (error: unknown): void => log.error(describeError(error), "the keys could not be looked after");
+    const keeper = keepKeys({ keyring, record: (event) => audit.record(event), onFault: onKeyFault });
+    closers.push(() => keeper.close());
     closers.push(sweepOften(store, now, log));
     const { issuerIsLoopback } = options;
     const ports: OrganizationPorts = { store, record: (event) => audit.record(event), issuerIsLoopback, now };
     const organization = await seedOrganization(options.organization, ports);
     await checkSecrets(options, store);
-    const handler = await createHandler(options, { store, keyring, audit, now });
+    const handler = await createHandler(options, { store, keyring, jwksAge: keys.jwksAge, audit, now });
     const tls = options.tls === undefined ? {} : { tls: readTlsFiles(options.tls) };
     const listener = await listen({ host: options.host, port: options.port, handler, ...tls });
     closers.push(() => listener.close());
     const onAdminFault = (error: unknown): void => log.error(describeError(error), "the admin API failed");
     const adminPorts: AdminPorts = { ...ports, store, record: (event) => audit.record(event), onFault: onAdminFault };
-    const admin = await listenOnSocket(adminApp(adminPorts), socketPath(options.dataDir));
+    const adminApi = adminApp(adminPorts).route("/v1/keys", keyRoutes({ keeper, openKek: keys.openKek }));
+    const admin = await listenOnSocket(adminApi, socketPath(options.dataDir));
     closers.push(() => admin.close());
     return { url: listener.url, port: listener.port, store, audit, organization, close };
   } catch (error) {
@@ -159,13 +171,14 @@ async function checkSecrets({ resolveSecret, log }: ServerOptions, store: Store)
 interface House {
   readonly store: Store;
   readonly keyring: Keyring;
+  readonly jwksAge: number;
   readonly audit: Audit;
   readonly now: () => number;
 }
 
 async function createHandler(options: ServerOptions, house: House): Promise<Parameters<typeof listen>[0]["handler"]> {
   const { issuer, log } = options;
-  const { store, keyring, audit, now } = house;
+  const { store, keyring, jwksAge, audit, now } = house;
   const clientSecrets = (client: Credential): Promise<readonly string[]> => secretsOf(client, options.resolveSecret);
   const { issuerIsLoopback: allowLoopback } = options;
   const fetch = guardedFetch({ fetch: nodeFetch({ allowLoopback }), allowLoopback });
@@ -184,13 +197,14 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
   const markAssertionUsed = (key: string, expiresAt: number) => store.consume("client-assertion", key, expiresAt);
   const markProofUsed = (key: string, expiresAt: number) => store.consume("dpop", key, expiresAt);
   const guard = createFloodGuard({ ...DEFAULT_LIMITS, ...options.limits });
-  const keys = keyring.signingKeys("idp");
+  const signing = () => keyring.signingKeys("idp");
   const signIn: SignIn = createSignIn({
     issuer,
     store,
     now,
     sealing: keyring,
-    jwks: { keys: keys.map(({ privateJwk }) => privateJwk) },
+    signing,
+    jwksAge,
     cookieKeys: [keyring.secretFor("cookies")],
     clientSecrets,
     documents,
@@ -206,8 +220,6 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     ...(options.lifetimes === undefined ? {} : { lifetimes: options.lifetimes }),
     ...(options.support === undefined ? {} : { support: options.support }),
   });
-  const [first] = keys;
-  if (!first) throw new CredenceError("There is no key to sign ID-JAGs with.", { code: "configuration" });
   const exchange = createIdpIssuer({
     issuer,
     store,
@@ -222,9 +234,9 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     ...(nonceSecret === undefined ? {} : { nonceSecret }),
     sessionAlive: signIn.alive,
     refreshTokenAlive: signIn.refreshTokenAlive,
-    signer: await importSigner(first.privateJwk),
-    publicKeys: keys.map(({ publicJwk }) => publicJwk),
-    algorithms: keys.map(({ alg }) => alg),
+    signer: () => firstSigner(signing()),
+    keys: (header) => signing().keys(header),
+    algorithms: keyring.algorithms,
     defaultLifetime: options.idJagLifetime,
     proven: guard.proven,
     now,
@@ -243,6 +255,12 @@ async function createHandler(options: ServerOptions, house: House): Promise<Para
     report: ({ reference, code, error }) => log.error({ reference, code, ...describeError(error) }, "request failed"),
     refused: ({ reason }, { source, decisionId }) => audit.countFailure({ reason, source, sample: decisionId }),
   });
+}
+
+/** ID-JAGs are signed by the first algorithm of the deployment. */
+function firstSigner({ signers: [first] }: SigningKeys): Signer {
+  if (first) return first;
+  throw new CredenceError("There is no key to sign ID-JAGs with.", { code: "configuration" });
 }
 
 /** The client's secret, and the one before it where that still counts: one that can not be had does not take the other along. */

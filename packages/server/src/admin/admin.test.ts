@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ACME, acme, BROKEN, NOW } from "../organization/organization.testing.ts";
-import { storePath } from "../store/files.ts";
+import { storeLocation } from "../store/location.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { type AdminEvent, adminApp } from "./app.ts";
@@ -19,7 +19,7 @@ let recordFails: boolean;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "admin-"));
-  store = await openStore(storePath(directory));
+  store = await openStore(storeLocation(directory));
   [recorded, recordFails] = [[], false];
   const record = async (event: AdminEvent) => {
     if (recordFails) throw new Error("no space left on device");

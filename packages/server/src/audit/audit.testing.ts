@@ -2,11 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { openKeyEncryption } from "../keys/kek.ts";
 import { defaultKeyFile } from "../keys/key-file.ts";
 import { type Keyring, openKeyring } from "../keys/keyring.ts";
 import { storePath } from "../store/files.ts";
+import { storeLocation } from "../store/location.ts";
 import { openStore } from "../store/open.ts";
-import type { Store, StoredKey } from "../store/store.ts";
+import type { KeyRingChange, Store } from "../store/store.ts";
 import { type Audit, type AuditOptions, openAudit } from "./audit.ts";
 import type { AuditEvent } from "./event.ts";
 
@@ -31,7 +33,7 @@ const NEVER = 86_400;
 export async function recordOnDisk(): Promise<RecordOnDisk> {
   const parent = mkdtempSync(join(tmpdir(), "credence-audit-"));
   const dataDir = join(parent, "data");
-  const store = await openStore(storePath(dataDir));
+  const store = await openStore(storeLocation(dataDir));
   const keyFile = defaultKeyFile(dataDir);
   await givePreparedKeys(store, keyFile);
   let milliseconds = 1_800_000_000_000;
@@ -39,12 +41,12 @@ export async function recordOnDisk(): Promise<RecordOnDisk> {
     milliseconds += 1;
     return milliseconds / 1_000;
   };
-  const keyring = await openKeyring({ store, keyFile, dataDir, now });
+  const keyring = await openKeyring({ store, openKek: () => kekOf(keyFile), now });
   return {
     dataDir,
     store,
     keyring,
-    publicKeys: keyring.signingKeys("audit").map((key) => key.publicJwk),
+    publicKeys: keyring.signingKeys("audit").publicJwks,
     now,
     openAudit: (options) =>
       openAudit({ store, keyring, now, headAfterSeconds: NEVER, countsAfterSeconds: NEVER, ...options }),
@@ -82,22 +84,29 @@ export function permit(n: number, person = "alice"): AuditEvent {
 }
 
 // An RSA key takes a while to find; these tests need the keys, not the finding.
-let prepared: Promise<{ readonly keys: readonly StoredKey[]; readonly keyFile: string }> | undefined;
+let prepared: Promise<{ readonly ring: KeyRingChange; readonly keyFile: string }> | undefined;
 
 async function givePreparedKeys(store: Store, keyFile: string): Promise<void> {
   prepared ??= prepareKeys();
-  const { keys, keyFile: content } = await prepared;
+  const { ring, keyFile: content } = await prepared;
   writeFileSync(keyFile, content, { mode: 0o600 });
-  for (const key of keys) await store.addKey(key);
+  await store.changeKeyRing(ring, 0);
+}
+
+function kekOf(file: string) {
+  const secret = () => {
+    throw new TypeError("no KMS here");
+  };
+  return openKeyEncryption({ file }, true, { env: {}, secret });
 }
 
 async function prepareKeys() {
   const parent = mkdtempSync(join(tmpdir(), "credence-audit-keys-"));
   const dataDir = join(parent, "data");
-  const store = await openStore(storePath(dataDir));
+  const store = await openStore(storeLocation(dataDir));
   const keyFile = defaultKeyFile(dataDir);
-  await openKeyring({ store, keyFile, dataDir, now: () => 1_800_000_000 });
-  const made = { keys: await store.keys(), keyFile: readFileSync(keyFile, "utf8") };
+  await openKeyring({ store, openKek: () => kekOf(keyFile), now: () => 1_800_000_000 });
+  const made = { ring: await store.keyRing(), keyFile: readFileSync(keyFile, "utf8") };
   await store.close();
   rmSync(parent, { recursive: true });
   return made;

@@ -7,9 +7,11 @@ import type { RecordedEvent } from "../audit/event.ts";
 import { parseHeads, printHead } from "../audit/published-heads.ts";
 import { type AuditQuery, listEvents } from "../audit/read.ts";
 import { type Verification, verifyRecord } from "../audit/verify.ts";
-import { isErrno, storePath } from "../store/files.ts";
+import { isErrno } from "../store/files.ts";
+import { storeLocation } from "../store/location.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
+import { type KekOptions, kekOf } from "./kek.ts";
 import { recordKeys } from "./record-keys.ts";
 import { counted, dataOption, inWorld, type World } from "./world.ts";
 
@@ -97,12 +99,13 @@ function verifyCommand(world: AuditWorld): Command {
       "--key-file <file>",
       "key-encryption key, to tell the record's own keys (default: DATA.key, if it is there)",
     )
+    .option("--config <file>", "the deployment, where the key-encryption key is no file (or CREDENCE_CONFIG)")
     .option("--json", "one line of JSON on stdout; everything for people on stderr")
     .addHelpText("after", "\nExample:\n  credence audit verify --data ./data --head heads-of-yesterday.jsonl")
-    .action((options: Options & { readonly head?: string; readonly keyFile?: string }) =>
+    .action((options: Options & KekOptions & { readonly head?: string }) =>
       withStore(world, options.data, async (store) => {
         const published = options.head === undefined ? [] : readHeads(options.head);
-        const { keys, remarks } = await recordKeys(await store.keys(), options.data, options.keyFile);
+        const { keys, remarks } = await recordKeys(await store.keyRing(), kekOf(options, world.env));
         const found = await verifyRecord(store, keys, published);
         if (options.json) write(world.stdout, eventJson(found));
         for (const line of report(found)) write(options.json ? world.stderr : world.stdout, line);
@@ -174,7 +177,7 @@ async function withStore(world: AuditWorld, dataDir: string, use: (store: Store)
       });
     }
     world.stdout.on("error", (error) => outputFailed(world, error));
-    const store = await openStore(storePath(dataDir), { readOnly: true });
+    const store = await openStore(storeLocation(dataDir), { readOnly: true });
     await use(store).finally(() => store.close());
   } catch (error) {
     if (!(error instanceof CredenceError)) throw error;

@@ -9,7 +9,7 @@ import { listenOnSocket, type SocketListener, socketPath } from "../admin/socket
 import type { Config } from "../config/config.ts";
 import { ACME, acme, BROKEN, broken, NOW } from "../organization/organization.testing.ts";
 import { verifyPassword } from "../sign-in/password.ts";
-import { storePath } from "../store/files.ts";
+import { storeLocation } from "../store/location.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { runProgram } from "./program.ts";
@@ -23,7 +23,7 @@ const recorded: AdminEvent[] = [];
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "cli-"));
   data = join(directory, "data");
-  store = await openStore(storePath(data));
+  store = await openStore(storeLocation(data));
   const record = async (event: AdminEvent) => void recorded.push(event);
   listener = await listenOnSocket(
     adminApp({ store, record, now: () => NOW, issuerIsLoopback: true }),

@@ -34,7 +34,7 @@ let count = 0;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "credence-"));
-  store = await openStore(join(folder, "store.db"));
+  store = await openStore({ kind: "sqlite", path: join(folder, "store.db") });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   jwk = { ...(await generateSigningKey("ES256")).publicJwk, kid: "one" };
   next = { ...(await generateSigningKey("ES256")).publicJwk, kid: "two" };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TokenExchangeEndpoint, TokenRequest } from "@credence/issuer";
 import { guardedFetch } from "@credence/protocol/fetch";
-import { generateSigningKey } from "@credence/protocol/jws";
+import { generateSigningKey, importSigner, jwksKeys } from "@credence/protocol/jws";
 import type { Agent, Organization, Person } from "../directory/types.ts";
 import { createFloodGuard, DEFAULT_LIMITS, type RequestLimits } from "../http/limits.ts";
 import { type Listener, listen } from "../http/listener.ts";
@@ -81,7 +81,7 @@ export async function startHouse(
 ): Promise<TestHouse> {
   const directory = await mkdtemp(join(tmpdir(), "credence-sign-in-"));
   const storeFile = join(directory, "credence.db");
-  const store = await openStore(storeFile);
+  const store = await openStore({ kind: "sqlite", path: storeFile });
   const passwordHash = await hashPassword(PASSWORD);
   const organization: Organization = {
     name: "Acme",
@@ -113,7 +113,10 @@ export async function startHouse(
     exchanges.push(request);
     return { status: 200, headers: {}, body: { exchanged: true } };
   };
-  const keys = await Promise.all([generateSigningKey("ES256"), generateSigningKey("RS256")]);
+  const pairs = await Promise.all([generateSigningKey("ES256"), generateSigningKey("RS256")]);
+  const publicJwks = pairs.map(({ publicJwk }) => publicJwk);
+  const signers = await Promise.all(pairs.map(({ privateJwk }) => importSigner(privateJwk)));
+  const signing = { signers, publicJwks, keys: jwksKeys({ keys: publicJwks }) };
   const clientSecrets = ({ auth }: Credential) => [
     "secret" in auth && "literal" in auth.secret ? auth.secret.literal : "unresolvable",
   ];
@@ -129,7 +132,8 @@ export async function startHouse(
     store,
     proven: guard.proven,
     sealing: createSealer(randomBytes(KEY_BYTES)),
-    jwks: { keys: keys.map(({ privateJwk }) => ({ ...privateJwk })) },
+    signing: () => signing,
+    jwksAge: 600,
     cookieKeys: ["a cookie key of this test"],
     now,
     clientSecrets,

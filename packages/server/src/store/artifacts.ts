@@ -1,4 +1,6 @@
-import type { Kysely, Selectable } from "kysely";
+import type { Selectable } from "kysely";
+import { sweepAttempts } from "./attempts.ts";
+import type { Backend } from "./backend.ts";
 import type { Tables } from "./schema.ts";
 import type { Artifact, Store } from "./store.ts";
 
@@ -16,15 +18,13 @@ type ArtifactStore = Pick<
 >;
 
 /** Marks of single use, and what the sign-in half keeps. */
-export function artifactStore(read: Kysely<Tables>, write: Kysely<Tables>): ArtifactStore {
+export function artifactStore(backend: Backend): ArtifactStore {
+  const { read, write } = backend;
+  const byKey = backend.lookup("artifacts", ["model", "key"]);
+  const byUid = backend.lookup("artifacts", ["model", "uid"]);
   return {
     async consume(kind, key, expiresAt) {
-      const { numInsertedOrUpdatedRows } = await write
-        .insertInto("single_use")
-        .values({ kind, key, expires_at: expiresAt })
-        .onConflict((conflict) => conflict.doNothing())
-        .executeTakeFirst();
-      return numInsertedOrUpdatedRows === 1n ? "first" : "again";
+      return (await backend.insertMark({ kind, key, expires_at: expiresAt })) ? "first" : "again";
     },
     async putArtifact(artifact) {
       await write
@@ -44,13 +44,11 @@ export function artifactStore(read: Kysely<Tables>, write: Kysely<Tables>): Arti
         .execute();
     },
     async artifact(model, key) {
-      const query = read.selectFrom("artifacts").selectAll().where("model", "=", model).where("key", "=", key);
-      const row = await query.executeTakeFirst();
+      const [row] = await byKey(model, key);
       return row && fromRow(row);
     },
     async artifactByUid(model, uid) {
-      const query = read.selectFrom("artifacts").selectAll().where("model", "=", model).where("uid", "=", uid);
-      const row = await query.executeTakeFirst();
+      const [row] = await byUid(model, uid);
       return row && fromRow(row);
     },
     async artifactsOf(subject, model) {
@@ -77,6 +75,7 @@ export function artifactStore(read: Kysely<Tables>, write: Kysely<Tables>): Arti
     async sweep(now) {
       await write.deleteFrom("single_use").where("expires_at", "<", now).execute();
       await write.deleteFrom("artifacts").where("expires_at", "<", now).execute();
+      await sweepAttempts(write, now);
     },
   };
 }

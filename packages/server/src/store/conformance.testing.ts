@@ -273,11 +273,37 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
     });
 
     describe("keys", () => {
-      it("keeps keys across a restart and refuses a second one with the same kid", async () => {
-        await store.addKey(KEY);
-        await expect(store.addKey({ ...KEY, use: "audit" })).rejects.toMatchObject({ reason: "store-unavailable" });
+      it("keeps keys and the sealed data key across a restart, oldest first", async () => {
+        expect(await store.keyRing()).toEqual({ revision: 0, keys: [] });
+        const later: StoredKey = {
+          ...KEY,
+          kid: "a-later-one",
+          createdAt: 1_001,
+          activatedAt: 5,
+          retiringAt: 6,
+          endsAt: 7,
+        };
+        const dataKey = { by: "local:1", wrapped: "sealed" };
+        expect(await store.changeKeyRing({ keys: [later, KEY], dataKey }, 0)).toEqual({ revision: 1 });
         await reopen();
-        expect(await store.keys()).toEqual([KEY]);
+        expect(await store.keyRing()).toEqual({ revision: 1, dataKey, keys: [KEY, later] });
+        expect(await store.keyRingRevision()).toBe(1);
+      });
+      it("changes what is named, and leaves the rest", async () => {
+        const other = { ...KEY, kid: "other" };
+        const dataKey = { by: "local:1", wrapped: "sealed" };
+        await store.changeKeyRing({ keys: [KEY, other], dataKey }, 0);
+        const changed: StoredKey = { ...KEY, state: "retiring", sealed: "else", retiringAt: 2_000, endsAt: 3_000 };
+        expect(await store.changeKeyRing({ keys: [changed] }, 1)).toEqual({ revision: 2 });
+        expect(await store.keyRing()).toEqual({ revision: 2, dataKey, keys: [changed, other] });
+        await store.changeKeyRing({ dataKey: { by: "kms:2", wrapped: "anew" } }, 2);
+        expect(await store.keyRing()).toMatchObject({ revision: 3, dataKey: { by: "kms:2" }, keys: [changed, other] });
+      });
+      it("lets exactly one of 50 changes of one revision through, whole", async () => {
+        const outcomes = await times(50, (n) => store.changeKeyRing({ keys: [{ ...KEY, kid: `kid-${n}` }] }, 0));
+        expect(outcomes.filter((outcome) => "revision" in outcome)).toEqual([{ revision: 1 }]);
+        expect(outcomes.filter((outcome) => "conflict" in outcome && outcome.conflict === 1)).toHaveLength(49);
+        expect((await store.keyRing()).keys).toHaveLength(1);
       });
     });
 
@@ -331,7 +357,7 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
       await store.close();
       await store.close();
       await expect(store.consume("jti", "late", 2_000)).rejects.toMatchObject({ code: "temporarily_unavailable" });
-      await expect(store.keys()).rejects.toMatchObject({ reason: "store-unavailable" });
+      await expect(store.keyRing()).rejects.toMatchObject({ reason: "store-unavailable" });
     });
   });
 }
@@ -413,7 +439,8 @@ const KEY: StoredKey = {
   kid: "kid-1",
   use: "idp",
   alg: "ES256",
+  state: "active",
   publicJwk: "{}",
-  sealedPrivateJwk: "sealed",
+  sealed: "sealed",
   createdAt: 1_000,
 };

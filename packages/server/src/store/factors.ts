@@ -2,15 +2,18 @@ import type { Kysely, Selectable } from "kysely";
 import type { Tables } from "./schema.ts";
 import type { Factor, Store } from "./store.ts";
 
-type FactorStore = Pick<Store, "addFactor" | "factor" | "factorsOf" | "changeFactor" | "useFactor" | "removeFactors">;
+type FactorStore = Pick<
+  Store,
+  "addFactor" | "factor" | "factorsOf" | "changeFactor" | "useFactor" | "removeFactors" | "replaceFactors"
+>;
 
 /** What people have enrolled to sign in with. */
 export function factorStore(read: Kysely<Tables>, write: Kysely<Tables>): FactorStore {
   return {
-    async addFactor({ createdAt: created_at, usedAt, ...factor }) {
+    async addFactor(factor) {
       const { numInsertedOrUpdatedRows } = await write
         .insertInto("factors")
-        .values({ ...factor, created_at, used_at: usedAt ?? null })
+        .values(toRow(factor))
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirst();
       return numInsertedOrUpdatedRows === 1n ? "added" : "exists";
@@ -51,7 +54,22 @@ export function factorStore(read: Kysely<Tables>, write: Kysely<Tables>): Factor
       const { numDeletedRows } = await removal.executeTakeFirst();
       return Number(numDeletedRows);
     },
+    replaceFactors: (person, kind, factors) =>
+      write.transaction().execute(async (db) => {
+        // Takes the person's row, changed or not: who replaces at the same time waits here, and then sees what was put.
+        await db
+          .updateTable("people")
+          .set((eb) => ({ id: eb.ref("id") }))
+          .where("id", "=", person)
+          .execute();
+        await db.deleteFrom("factors").where("person", "=", person).where("kind", "=", kind).execute();
+        if (factors.length > 0) await db.insertInto("factors").values(factors.map(toRow)).execute();
+      }),
   };
+}
+
+function toRow({ createdAt: created_at, usedAt, ...factor }: Factor): Tables["factors"] {
+  return { ...factor, created_at, used_at: usedAt ?? null };
 }
 
 function fromRow({ created_at, used_at, ...row }: Selectable<Tables["factors"]>): Factor {

@@ -1,23 +1,29 @@
 import { CredenceError } from "@credence/protocol";
 import type { Kysely } from "kysely";
 import { DEFAULT_MIGRATION_TABLE, type Migration, type MigrationProvider, Migrator } from "kysely/migration";
-import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
+import { attemptsTable } from "./attempts.ts";
+import { KEY_RING_ROW, ORGANIZATION_ROW, type Tables } from "./schema.ts";
 
 /** Forwards only: each migration once, in the order of its name. One that a release had is never edited. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-first": { up: firstTables },
   "0002-app-names": { up: appNames },
   "0003-people-sign-in": { up: peopleSignIn },
+  "0004-key-rotation": { up: keyRotation },
+  "0005-attempts": { up: attemptsTable },
 };
 
 const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
 
 /**
  * Brings the tables up to what this version needs.
+ *
+ * @param schema - Where the tables are, in a database that has schemas.
  * @throws CredenceError `configuration` when the store is newer than this version, or a migration fails; it then changed nothing.
  */
-export async function migrate(db: Kysely<Tables>): Promise<void> {
-  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+export async function migrate(db: Kysely<Tables>, schema?: string): Promise<void> {
+  const place = schema === undefined ? {} : { migrationTableSchema: schema };
+  const { error } = await new Migrator({ db, provider, ...place }).migrateToLatest();
   if (error) {
     throw new CredenceError("The store can not be brought up to date: it may be from a newer version of Credence.", {
       code: "configuration",
@@ -30,8 +36,8 @@ export async function migrate(db: Kysely<Tables>): Promise<void> {
  * Checks, for those who may only read, that the tables are exactly this version's.
  * @throws CredenceError `configuration` when they are not.
  */
-export async function requireMigrated(db: Kysely<Tables>): Promise<void> {
-  const done = await executedMigrations(db);
+export async function requireMigrated(db: Kysely<Tables>, schema?: string): Promise<void> {
+  const done = await executedMigrations(db, schema);
   if (done.join() === Object.keys(MIGRATIONS).join()) return;
   throw new CredenceError(
     "The store is from another version of Credence: start the server of this version on it once, or use that version.",
@@ -40,12 +46,12 @@ export async function requireMigrated(db: Kysely<Tables>): Promise<void> {
 }
 
 /** Read from Kysely's own table: its Migrator names only the migrations that this version knows. */
-async function executedMigrations(db: Kysely<Tables>): Promise<string[]> {
+async function executedMigrations(db: Kysely<Tables>, schema: string | undefined): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === DEFAULT_MIGRATION_TABLE)) return [];
+  if (!tables.some((table) => table.name === DEFAULT_MIGRATION_TABLE && table.schema === schema)) return [];
   const log = db.withTables<{ [DEFAULT_MIGRATION_TABLE]: { name: string } }>();
-  const rows = await log.selectFrom(DEFAULT_MIGRATION_TABLE).select("name").orderBy("name").execute();
-  return rows.map((row) => row.name);
+  const rows = await log.selectFrom(DEFAULT_MIGRATION_TABLE).select("name").execute();
+  return rows.map((row) => row.name).toSorted();
 }
 
 // A migration sees the tables of its own time, not of `Tables`, hence `Kysely<unknown>`.
@@ -198,4 +204,25 @@ async function peopleSignIn(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex("factors_person").on("factors").column("person").execute();
   await db.schema.alterTable("artifacts").addColumn("subject", "text").execute();
   await db.schema.createIndex("artifacts_subject").on("artifacts").columns(["subject", "model"]).execute();
+}
+
+/** Where each key is in its life; and a revision, so that of two processes that rotate at once, one does. */
+async function keyRotation(db: Kysely<unknown>): Promise<void> {
+  // Those that there are sign already.
+  await db.schema
+    .alterTable("keys")
+    .addColumn("state", "text", (column) => column.notNull().defaultTo("active"))
+    .execute();
+  for (const time of ["activated_at", "retiring_at", "ends_at"]) {
+    await db.schema.alterTable("keys").addColumn(time, "double precision").execute();
+  }
+  await db.schema
+    .createTable("key_ring")
+    .addColumn("id", "integer", (column) => column.primaryKey())
+    .addColumn("revision", "integer", (column) => column.notNull())
+    .addColumn("wrapped_by", "text")
+    .addColumn("wrapped_data_key", "text")
+    .execute();
+  const ring = { id: KEY_RING_ROW, revision: 0, wrapped_by: null, wrapped_data_key: null };
+  await (db as Kysely<Tables>).insertInto("key_ring").values(ring).execute();
 }

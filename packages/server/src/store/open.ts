@@ -1,94 +1,99 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CredenceError } from "@credence/protocol";
-import { Kysely } from "kysely";
 import { artifactStore } from "./artifacts.ts";
+import { attemptStore } from "./attempts.ts";
+import type { Backend } from "./backend.ts";
 import { factorStore } from "./factors.ts";
-import { ensurePrivateFile, requireFile } from "./files.ts";
-import { migrate, requireMigrated } from "./migrations.ts";
+import { keyRingStore } from "./key-ring.ts";
+import { describeLocation, type StoreLocation } from "./location.ts";
 import { organizationStore } from "./organization.ts";
+import { openPostgresql } from "./postgresql/backend.ts";
 import { recordStore } from "./record.ts";
-import type { Tables } from "./schema.ts";
-import { connectHere, connectOnThread, type SqliteConnection } from "./sqlite/connection.ts";
-import { sqliteDialect } from "./sqlite/dialect.ts";
+import { openSqlite, openSqliteReadOnly } from "./sqlite/backend.ts";
 import type { Store } from "./store.ts";
 
 /** How a store is opened. */
 export interface OpenStoreOptions {
   /** For the record's readers, beside a running server or without one: nothing is created, writing rejects. */
   readonly readOnly?: boolean;
+  /** Milliseconds that each commit of SQLite takes longer. For measuring alone: it stands for a slow disk. */
+  readonly commitDelayMs?: number;
 }
 
 /**
- * Opens the embedded store: SQLite in WAL mode, each commit on disk before it resolves (synchronous=FULL). Writes run on
- * a thread of their own; reads run here and see every write that has resolved.
+ * Opens a store, and brings its tables up to date. Any number of processes may have one open at once.
  *
- * @param path - The database file (see `storePath`); created with mode 0600, its directory with 0700, when missing.
  * @returns the store; each of its operations rejects with a CredenceError `temporarily_unavailable`, reason
  *   `store-unavailable`, when the database does not do it.
- * @throws CredenceError `configuration` when the file is missing (read-only), is no database, or is another version's.
+ * @throws CredenceError `configuration` when the database can not be had, is none of ours, or is another version's.
  */
-export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<Store> {
-  return options.readOnly ? openReader(path) : openWriter(path);
+export async function openStore(location: StoreLocation, options: OpenStoreOptions = {}): Promise<Store> {
+  return compose(await openBackend(location, options));
 }
 
-async function openWriter(path: string): Promise<Store> {
-  const write = await opening(path, async () => {
-    ensurePrivateFile(path);
-    return connect(connectOnThread(path), migrate);
-  });
-  const read = await opening(path, () => connect(connectHere(path), requireMigrated)).catch(async (error) => {
-    await write.destroy();
-    throw error;
-  });
-  return compose(read, write);
-}
-
-async function openReader(path: string): Promise<Store> {
-  requireFile(path);
-  const read = await opening(path, () => connect(connectHere(path), requireMigrated));
-  // The reader's own connection was opened read-only: SQLite refuses whatever tries to write through it.
-  return compose(read, read);
-}
-
-async function connect(
-  connection: SqliteConnection,
-  prepare: (db: Kysely<Tables>) => Promise<void>,
-): Promise<Kysely<Tables>> {
-  const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
+async function openBackend(location: StoreLocation, options: OpenStoreOptions): Promise<Backend> {
+  const { readOnly = false, commitDelayMs = 0 } = options;
   try {
-    await prepare(db);
-    return db;
-  } catch (error) {
-    // Not through Kysely: it closes only what it has used.
-    await connection.close();
-    throw error;
-  }
-}
-
-async function opening<T>(path: string, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
+    if (location.kind === "postgresql") return await openPostgresql(location.url, readOnly);
+    return await (readOnly ? openSqliteReadOnly(location.path) : openSqlite(location.path, commitDelayMs));
   } catch (cause) {
     if (cause instanceof CredenceError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CredenceError(`The store ${path} can not be opened: ${why}`, { code: "configuration", cause });
+    throw new CredenceError(`The store ${describeLocation(location)} can not be opened: ${why}`, {
+      code: "configuration",
+      cause,
+    });
   }
 }
 
-function compose(read: Kysely<Tables>, write: Kysely<Tables>): Store {
+function compose(backend: Backend): Store {
+  const { read, write } = backend;
   let closing: Promise<void> | undefined;
   return {
     ...guarded({
-      ...organizationStore(read, write),
-      ...artifactStore(read, write),
+      ...organizationStore(backend),
+      ...artifactStore(backend),
       ...factorStore(read, write),
-      ...recordStore(read, write),
+      ...attemptStore(read, write),
+      ...recordStore(backend),
+      ...keyRingStore(read, write),
+      ping: () => ping(backend),
     }),
     close() {
-      // The writer last: whoever closes last folds the log into the database file.
-      closing ??= read === write ? read.destroy() : read.destroy().then(() => write.destroy());
+      closing ??= backend.close();
       return closing;
     },
   };
+}
+
+/** Longer than any healthy commit, in milliseconds. */
+const PING_PATIENCE = 2_000;
+
+/** Writes a mark of this process' own, so that nobody else's stands in the way. Its time differs: it is a real commit. */
+async function ping({ write }: Backend): Promise<void> {
+  const mark = { kind: "ping", key: PROCESS, expires_at: Date.now() / 1_000 };
+  const written = write
+    .insertInto("single_use")
+    .values(mark)
+    .onConflict((conflict) => conflict.columns(["kind", "key"]).doUpdateSet({ expires_at: mark.expires_at }))
+    .execute();
+  await withinTime(written, PING_PATIENCE);
+}
+
+const PROCESS = randomUUID();
+
+async function withinTime(run: Promise<unknown>, milliseconds: number): Promise<void> {
+  const controller = new AbortController();
+  const late = sleep(milliseconds, undefined, { signal: controller.signal }).then(() => {
+    throw new Error("the database did not answer in time");
+  });
+  try {
+    await Promise.race([run, late]);
+  } finally {
+    late.catch(() => {});
+    controller.abort();
+  }
 }
 
 type Operations = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>;

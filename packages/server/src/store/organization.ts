@@ -1,6 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
+import type { Backend } from "./backend.ts";
 import { chunks } from "./chunks.ts";
+import { createDirectoryCache } from "./directory-cache.ts";
 import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { subjectKey } from "./subject-key.ts";
@@ -19,44 +21,50 @@ type OrganizationStore = Pick<
 >;
 
 /** The organization as rows: columns for what is looked up by, a JSON document for the rest. */
-export function organizationStore(read: Kysely<Tables>, write: Kysely<Tables>): OrganizationStore {
-  const byName = (kind: AppName, name: string) =>
-    read
-      .selectFrom("app_names")
-      .innerJoin("apps", "apps.id", "app_names.app")
-      .select("apps.document")
-      .where("app_names.id", "=", nameKey(kind, name))
-      .executeTakeFirst();
+export function organizationStore(backend: Backend): OrganizationStore {
+  const { read, write } = backend;
+  const cache = createDirectoryCache(() => backend.organizationRevision());
+  const people = backend.lookup("people", ["id"]);
+  const peopleByEmail = backend.lookup("people", ["email"]);
+  const agents = backend.lookup("agents", ["id"]);
+  const apps = backend.lookup("apps", ["id"]);
+  const appsByIssuer = backend.lookup("apps", ["issuer"]);
+  const appNames = backend.lookup("app_names", ["id"]);
+  const connections = backend.lookup("connections", ["agent", "app"]);
+
+  async function appByName(kind: AppName, name: string): Promise<App | undefined> {
+    const [named] = await appNames(nameKey(kind, name));
+    return named && first<App>(await apps(named.app));
+  }
+
   return {
     organization: () => read.transaction().execute(readOrganization),
-    organizationHead: async () => parse<OrganizationHead>(await organizationRow(read)),
-    replaceOrganization: (document, expectedRevision) => replace(read, write, document, expectedRevision),
-    async person(id) {
-      const row = await read.selectFrom("people").select("document").where("id", "=", id).executeTakeFirst();
-      return row && parse<Person>(row);
+    organizationHead: () => cache.get("head", async () => parse<OrganizationHead>(await organizationRow(read))),
+    async replaceOrganization(document, expectedRevision) {
+      try {
+        return await replace(read, write, document, expectedRevision);
+      } finally {
+        // However it ended: a connection may break after the commit.
+        backend.organizationChanged();
+      }
     },
+    person: (id) => cache.get(`person ${id}`, async () => first<Person>(await people(id))),
     async personByEmail(email) {
-      const query = read.selectFrom("people").select("document").where("email", "=", emailKey(email));
-      const row = await query.executeTakeFirst();
-      return row && parse<Person>(row);
+      return first<Person>(await peopleByEmail(emailKey(email)));
     },
-    async agent(id) {
-      const row = await read.selectFrom("agents").select("document").where("id", "=", id).executeTakeFirst();
-      return row && parse<Agent>(row);
-    },
-    async appByIssuer(issuerOrAlias) {
-      const query = read.selectFrom("apps").select("document").where("issuer", "=", issuerOrAlias);
-      const row = (await query.executeTakeFirst()) ?? (await byName("alias", issuerOrAlias));
-      return row && parse<App>(row);
-    },
-    async appByRelyingParty(clientId) {
-      const row = await byName("relying-party", clientId);
-      return row && parse<App>(row);
-    },
+    agent: (id) => cache.get(`agent ${id}`, async () => first<Agent>(await agents(id))),
+    appByIssuer: (issuerOrAlias) =>
+      cache.get(
+        `app ${issuerOrAlias}`,
+        async () => first<App>(await appsByIssuer(issuerOrAlias)) ?? (await appByName("alias", issuerOrAlias)),
+      ),
+    appByRelyingParty: (clientId) => appByName("relying-party", clientId),
     async connections(agent, app) {
-      const query = read.selectFrom("connections").select(["id", "document"]);
-      const rows = await query.where("agent", "=", agent).where("app", "=", app).execute();
-      return rows.toSorted(byId).map((row) => parse<Connection>(row));
+      const found = await cache.get(JSON.stringify(["connections", agent, app]), async () => {
+        const rows = await connections(agent, app);
+        return rows.length === 0 ? undefined : rows.toSorted(byId).map((row) => parse<Connection>(row));
+      });
+      return found ?? [];
     },
   };
 }
@@ -114,6 +122,10 @@ function parse<T>(from: { readonly document: string }): T {
 
 function emailKey(email: string): string {
   return email.toLowerCase();
+}
+
+function first<T>([row]: readonly { readonly document: string }[]): T | undefined {
+  return row && parse<T>(row);
 }
 
 /** By code units, so that every database gives the same order whatever its collation. */

@@ -1,12 +1,8 @@
-import type { Kysely } from "kysely";
-import { chunks } from "./chunks.ts";
-import type { Tables } from "./schema.ts";
+import type { Backend } from "./backend.ts";
 import type { Store } from "./store.ts";
 
 type RecordStore = Pick<
   Store,
-  | "keys"
-  | "addKey"
   | "appendAudit"
   | "addAuditWriter"
   | "addAuditHead"
@@ -17,30 +13,11 @@ type RecordStore = Pick<
   | "auditExtents"
 >;
 
-/** The record and the keys: rows that are added and never changed. */
-export function recordStore(read: Kysely<Tables>, write: Kysely<Tables>): RecordStore {
+/** The record: rows that are added and never changed. */
+export function recordStore(backend: Backend): RecordStore {
+  const { read, write } = backend;
   return {
-    async keys() {
-      const rows = await read.selectFrom("keys").selectAll().orderBy("created_at").orderBy("kid").execute();
-      return rows.map((row) => ({
-        kid: row.kid,
-        use: row.use,
-        alg: row.alg,
-        publicJwk: row.public_jwk,
-        sealedPrivateJwk: row.sealed_private_jwk,
-        createdAt: row.created_at,
-      }));
-    },
-    async addKey(key) {
-      const { kid, use, alg, publicJwk: public_jwk, sealedPrivateJwk: sealed_private_jwk, createdAt: created_at } = key;
-      const row = { kid, use, alg, public_jwk, sealed_private_jwk, created_at };
-      await write.insertInto("keys").values(row).execute();
-    },
-    appendAudit: (rows, personal) =>
-      write.transaction().execute(async (db) => {
-        for (const chunk of chunks(rows)) await db.insertInto("audit_events").values(chunk).execute();
-        for (const chunk of chunks(personal)) await db.insertInto("audit_personal").values(chunk).execute();
-      }),
+    appendAudit: (rows, personal) => backend.insertAudit(rows, personal),
     async addAuditWriter({ position, writer, startedAt, signature }) {
       await write.insertInto("audit_writers").values({ position, writer, started_at: startedAt, signature }).execute();
     },

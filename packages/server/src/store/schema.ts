@@ -28,14 +28,27 @@ export interface Tables {
     created_at: number;
     used_at: number | null;
   };
+  attempts: {
+    kind: string;
+    key: string;
+    failures: number;
+    blocked_until: number;
+    last_at: number;
+    expires_at: number;
+  };
   keys: {
     kid: string;
     use: string;
     alg: string;
+    state: string;
     public_jwk: string;
     sealed_private_jwk: string;
     created_at: number;
+    activated_at: number | null;
+    retiring_at: number | null;
+    ends_at: number | null;
   };
+  key_ring: { id: number; revision: number; wrapped_by: string | null; wrapped_data_key: string | null };
   audit_events: { writer: string; seq: number; hash: string; payload: string };
   audit_personal: { writer: string; seq: number; field: string; salt: string; value: string };
   audit_writers: { position: number; writer: string; started_at: number; signature: string };
@@ -44,3 +57,6 @@ export interface Tables {
 
 /** The organization is one row beside the rows of what it holds. */
 export const ORGANIZATION_ROW = 1;
+
+/** So are the keys: one row says at which revision they are, and by what they are sealed. */
+export const KEY_RING_ROW = 1;

@@ -6,13 +6,14 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Backend, storeConformance } from "./conformance.testing.ts";
 import { storePath } from "./files.ts";
+import { storeLocation } from "./location.ts";
 import { lockDataDirectory } from "./lock.ts";
 import { openStore } from "./open.ts";
 
 function temporaryBackend(): Backend {
   const directory = mkdtempSync(join(tmpdir(), "credence-store-"));
   return {
-    open: () => openStore(storePath(directory)),
+    open: () => openStore(storeLocation(directory)),
     dispose: async () => rmSync(directory, { recursive: true }),
   };
 }
@@ -30,19 +31,19 @@ describe("the SQLite store", () => {
   const mode = (path: string) => statSync(path).mode & 0o777;
 
   it("lets nobody but its owner read its files", async () => {
-    const store = await openStore(storePath(data));
+    const store = await openStore(storeLocation(data));
     await store.consume("jti", "one", 2_000);
     expect(mode(data)).toBe(0o700);
     for (const suffix of ["", "-wal", "-shm"]) expect(mode(storePath(data) + suffix)).toBe(0o600);
     await store.close();
     chmodSync(storePath(data), 0o644);
-    await (await openStore(storePath(data))).close();
+    await (await openStore(storeLocation(data))).close();
     expect(mode(storePath(data))).toBe(0o600);
   });
 
   it("may be read beside its writer, sees each write that resolved, and can not be written by readers", async () => {
-    const store = await openStore(storePath(data));
-    const reader = await openStore(storePath(data), { readOnly: true });
+    const store = await openStore(storeLocation(data));
+    const reader = await openStore(storeLocation(data), { readOnly: true });
     await store.appendAudit([{ writer: "w", seq: 1, hash: "h", payload: "{}" }], []);
     expect(await reader.auditRows("w", 0, 10)).toHaveLength(1);
     await expect(reader.consume("jti", "one", 2_000)).rejects.toMatchObject({ reason: "store-unavailable" });
@@ -51,10 +52,10 @@ describe("the SQLite store", () => {
   });
 
   it("may be read after its writer ended", async () => {
-    const store = await openStore(storePath(data));
+    const store = await openStore(storeLocation(data));
     await store.appendAudit([{ writer: "w", seq: 1, hash: "h", payload: "{}" }], []);
     await store.close();
-    const reader = await openStore(storePath(data), { readOnly: true });
+    const reader = await openStore(storeLocation(data), { readOnly: true });
     expect(await reader.auditRows("w", 0, 10)).toHaveLength(1);
     await reader.close();
   });
@@ -70,7 +71,7 @@ describe("the SQLite store", () => {
   ])("refuses to be read when its file is %s, and changes nothing", async (_, prepare, message) => {
     mkdirSync(data);
     prepare();
-    await expect(openStore(storePath(data), { readOnly: true })).rejects.toMatchObject({
+    await expect(openStore(storeLocation(data), { readOnly: true })).rejects.toMatchObject({
       code: "configuration",
       message: expect.stringMatching(message),
     });
@@ -79,20 +80,20 @@ describe("the SQLite store", () => {
   it("refuses a file that is no database", async () => {
     mkdirSync(data);
     writeFileSync(storePath(data), "not a database, just text ".repeat(100));
-    await expect(openStore(storePath(data))).rejects.toMatchObject({ code: "configuration" });
+    await expect(openStore(storeLocation(data))).rejects.toMatchObject({ code: "configuration" });
   });
 
   it("refuses a store from a newer version, for writers and readers", async () => {
-    await (await openStore(storePath(data))).close();
+    await (await openStore(storeLocation(data))).close();
     const raw = new DatabaseSync(storePath(data));
     raw.exec("insert into kysely_migration values ('9999-later', '2030-01-01T00:00:00Z')");
     raw.close();
-    await expect(openStore(storePath(data))).rejects.toMatchObject({ code: "configuration" });
-    await expect(openStore(storePath(data), { readOnly: true })).rejects.toMatchObject({ code: "configuration" });
+    await expect(openStore(storeLocation(data))).rejects.toMatchObject({ code: "configuration" });
+    await expect(openStore(storeLocation(data), { readOnly: true })).rejects.toMatchObject({ code: "configuration" });
   });
 
   it("rejects a write that the disk does not take, and stays usable", async () => {
-    const store = await openStore(storePath(data));
+    const store = await openStore(storeLocation(data));
     const full = new DatabaseSync(storePath(data));
     // A trigger stands for the full disk: the statement fails in the engine, in the middle of the transaction.
     full.exec("create trigger full before insert on audit_personal begin select raise(abort, 'disk full'); end");
@@ -110,13 +111,13 @@ describe("the SQLite store", () => {
   it("has kept what resolved when its process is killed", async () => {
     const script = `
       import { openStore } from ${JSON.stringify(join(import.meta.dirname, "open.ts"))};
-      const store = await openStore(${JSON.stringify(storePath(data))});
+      const store = await openStore(${JSON.stringify(storeLocation(data))});
       for (let n = 0; n < 20; n += 1) await store.consume("jti", String(n), 2000);
       process.stdout.write("done");
       setInterval(() => {}, 1000);
     `;
     await killAfterFirstOutput(script);
-    const store = await openStore(storePath(data));
+    const store = await openStore(storeLocation(data));
     for (let n = 0; n < 20; n += 1) expect(await store.consume("jti", String(n), 2_000)).toBe("again");
     await store.close();
   });
@@ -124,7 +125,7 @@ describe("the SQLite store", () => {
   it("does not keep a process alive, and does not lose a write that is under way when nothing else does", () => {
     const script = `
       import { openStore } from ${JSON.stringify(join(import.meta.dirname, "open.ts"))};
-      const store = await openStore(${JSON.stringify(storePath(data))});
+      const store = await openStore(${JSON.stringify(storeLocation(data))});
       store.consume("jti", "one", 2000).then((outcome) => console.log(outcome));
     `;
     expect(String(execFileSync(process.execPath, nodeArguments(script)))).toBe("first\n");

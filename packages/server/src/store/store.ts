@@ -74,9 +74,40 @@ export interface Store {
    */
   removeFactors(person: string, kind?: string, key?: string): Promise<number>;
 
+  /** Puts other factors in the place of a person's of one kind, in one step: of several at once, those of one stay. */
+  replaceFactors(person: string, kind: string, factors: readonly Factor[]): Promise<void>;
+
+  // --- Attempts to sign in, counted for all processes ------------------------------------------------------------------
+  /**
+   * Counts an attempt as failed in each of some counts, in their order, unless one of them is blocked: then in none. Of any number
+   * of simultaneous attempts, no more pass than the limits say.
+   *
+   * @param now - Seconds since the epoch.
+   * @returns `wait` in seconds; or 0, and what to hand to `attemptSucceeded`.
+   */
+  beginAttempt(
+    limits: readonly AttemptLimit[],
+    now: number,
+  ): Promise<{ readonly wait: number } | { readonly wait: 0; readonly marks: readonly AttemptMark[] }>;
+  /**
+   * Takes back an attempt that was counted as failed: all that stands in the first count, from each; and what blocked them is as it
+   * was before.
+   */
+  attemptSucceeded(marks: readonly AttemptMark[]): Promise<void>;
+
   // --- Keys: sealed before they come here -----------------------------------------------------------------------------
-  keys(): Promise<readonly StoredKey[]>;
-  addKey(key: StoredKey): Promise<void>;
+  /** All keys that there ever were, and by what they are sealed. */
+  keyRing(): Promise<KeyRing>;
+  /** The revision alone: asked for often, to see whether another process changed something. */
+  keyRingRevision(): Promise<number>;
+  /**
+   * Adds or replaces keys, the sealed data key, or both, all or nothing, if the revision still is the expected one.
+   * @returns the new revision, or `conflict` with the current one.
+   */
+  changeKeyRing(
+    change: KeyRingChange,
+    expectedRevision: number,
+  ): Promise<{ readonly revision: number } | { readonly conflict: number }>;
 
   // --- The record -----------------------------------------------------------------------------------------------------
   /** Resolves after the commit of all rows, in order, or rejects with none of them kept. */
@@ -98,7 +129,30 @@ export interface Store {
   // --- Housekeeping ---------------------------------------------------------------------------------------------------
   /** Forgets marks and artifacts that expired before `now` (seconds since the epoch). */
   sweep(now: number): Promise<void>;
+  /** Commits something tiny, for readiness: resolves when that came through within two seconds, and rejects otherwise. */
+  ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** One count of attempts, and what it lets through. */
+export interface AttemptLimit {
+  readonly kind: string;
+  /** A hash of whatever is counted. */
+  readonly key: string;
+  /** Failures before the first wait. */
+  readonly free: number;
+  /** Longest wait in seconds; it doubles from 1. */
+  readonly longest: number;
+  /** Seconds of quiet after which failures are forgotten. */
+  readonly forget: number;
+}
+
+/** An attempt under way, in one count. */
+export interface AttemptMark {
+  readonly kind: string;
+  readonly key: string;
+  /** Until when the count was blocked before; seconds since the epoch. */
+  readonly until: number;
 }
 
 /** One record of the sign-in half (what oidc-provider keeps through its adapter). */
@@ -135,15 +189,53 @@ export interface Factor {
   readonly usedAt?: number;
 }
 
-/** A signing key: public half in clear, private half sealed. */
+/** The signing keys, and the key that seals them and all other secrets. */
+export interface KeyRing {
+  /** 0 in a new store. */
+  readonly revision: number;
+  readonly dataKey?: WrappedDataKey;
+  /** In the order of their making. */
+  readonly keys: readonly StoredKey[];
+}
+
+/** What {@link Store.changeKeyRing} sets; what it does not name stays. */
+export interface KeyRingChange {
+  readonly dataKey?: WrappedDataKey;
+  readonly keys?: readonly StoredKey[];
+}
+
+/** The data key, as its key-encryption key sealed it. */
+export interface WrappedDataKey {
+  /** Which key-encryption key sealed it. */
+  readonly by: string;
+  readonly wrapped: string;
+}
+
+/**
+ * Where a key is in its life: it is published before it signs, still verifies after it, and then goes. A revoked one
+ * went at once, from wherever it was.
+ */
+export const KEY_STATES = ["published", "active", "retiring", "retired", "revoked"] as const;
+
+/** One of {@link KEY_STATES}. */
+export type KeyState = (typeof KEY_STATES)[number];
+
+/** A signing key: public half in clear, private half sealed. Times in seconds since the epoch. */
 export interface StoredKey {
   readonly kid: string;
   readonly use: string;
   readonly alg: string;
+  readonly state: KeyState;
   readonly publicJwk: string;
-  readonly sealedPrivateJwk: string;
-  /** Seconds since the epoch. */
+  /** The private half; of a key that is gone, its public half once more, under the same seal. */
+  readonly sealed: string;
   readonly createdAt: number;
+  /** When it began to sign. */
+  readonly activatedAt?: number;
+  /** When it ended to sign. */
+  readonly retiringAt?: number;
+  /** When it went, or of a retiring one, when it goes. */
+  readonly endsAt?: number;
 }
 
 /** One event of the record: the hash covers writer, seq, the hash before it and the payload. */

@@ -25,7 +25,7 @@ let faults: Fault[];
 let recordFails: boolean;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "credence-checks-"));
-  store = await openStore(join(directory, "store"));
+  store = await openStore({ kind: "sqlite", path: join(directory, "store") });
   [now, events, faults, recordFails] = [1_800_000_000, [], [], false];
   const ports = { store, sealing: createSealer(randomBytes(KEY_BYTES)), now: () => now };
   secret = newTotpSecret();

@@ -17,7 +17,7 @@ let ports: FactorPorts;
 let now: number;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "credence-totp-"));
-  store = await openStore(join(directory, "store"));
+  store = await openStore({ kind: "sqlite", path: join(directory, "store") });
   now = START;
   ports = { store, sealing: createSealer(randomBytes(KEY_BYTES)), now: () => now };
 });

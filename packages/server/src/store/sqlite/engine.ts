@@ -1,18 +1,17 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-
-/** What one statement gave. `changes` counts the rows written; 0 for a query. */
-export interface StatementResult {
-  readonly rows: unknown[];
-  readonly changes: number;
-}
+import { storedValues } from "../text.ts";
+import type { StatementResult } from "./messages.ts";
 
 /** One open SQLite connection, on whichever thread it was opened. */
 export interface Engine {
-  execute(sql: string, parameters: readonly unknown[]): StatementResult;
+  execute(sql: string, values: readonly unknown[]): StatementResult;
+  /** A query, prepared once. */
+  prepare(sql: string): (values: readonly unknown[]) => readonly unknown[];
+  readonly inTransaction: boolean;
   close(): void;
 }
 
-/** How long a statement waits for another connection's lock, in milliseconds. */
+/** How long opening, and a reading statement, waits for another connection's lock, in milliseconds. */
 const BUSY_TIMEOUT = 5_000;
 const CACHED_STATEMENTS = 200;
 
@@ -32,17 +31,25 @@ export function openEngine(path: string, readOnly: boolean): Engine {
   }
   const prepare = cachedPrepare(database);
   return {
-    execute(sql, parameters) {
-      // A failed commit may have rolled back already; to roll back again would hide the first error behind a second.
-      if (sql === "rollback" && !database.isTransaction) return { rows: [], changes: 0 };
+    execute(sql, values) {
       const statement = prepare(sql);
-      // Kysely's parameters are the values of our own typed queries: strings, numbers and null.
-      const values = parameters as SQLInputValue[];
-      if (statement.columns().length > 0) return { rows: statement.all(...values), changes: 0 };
-      return { rows: [], changes: Number(statement.run(...values).changes) };
+      if (statement.columns().length > 0) return statement.all(...bound(values));
+      return Number(statement.run(...bound(values)).changes);
+    },
+    prepare(sql) {
+      const statement = database.prepare(sql);
+      return (values) => statement.all(...bound(values));
+    },
+    get inTransaction() {
+      return database.isTransaction;
     },
     close: () => database.close(),
   };
+}
+
+/** The values of our own typed queries: strings, numbers and null. */
+function bound(values: readonly unknown[]): SQLInputValue[] {
+  return storedValues(values) as SQLInputValue[];
 }
 
 function configure(database: DatabaseSync, readOnly: boolean): void {
@@ -55,6 +62,8 @@ function configure(database: DatabaseSync, readOnly: boolean): void {
   database.exec("pragma journal_mode = wal");
   // FULL, not NORMAL: a permit must survive a power cut that comes right after its answer left.
   database.exec("pragma synchronous = full");
+  // Whoever writes waits in its own way: SQLite's would sleep for tens of milliseconds.
+  database.exec("pragma busy_timeout = 0");
 }
 
 function cachedPrepare(database: DatabaseSync): (sql: string) => StatementSync {

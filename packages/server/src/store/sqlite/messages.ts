@@ -1,11 +1,34 @@
-import type { StatementResult } from "./engine.ts";
+/** A statement, executed once for each row of values. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly (readonly unknown[])[];
+}
 
-/** What the main thread asks of the writing thread. */
+/** Statements of which all are kept, or none. */
+export type Unit = readonly Statement[];
+
+/** What one statement gave: the rows of a query, or the count of rows written. */
+export type StatementResult = readonly unknown[] | number;
+
+/** What the main thread asks of the writing thread. It asks one question at a time. */
 export type WorkerQuestion =
-  | { readonly id: number; readonly kind: "execute"; readonly sql: string; readonly parameters: readonly unknown[] }
-  | { readonly id: number; readonly kind: "close" };
+  /** Units that share one commit. */
+  | { readonly kind: "commit"; readonly units: readonly Unit[] }
+  /** A statement as it is: part of a transaction that the main thread conducts. */
+  | { readonly kind: "execute"; readonly sql: string; readonly values: readonly unknown[] }
+  | { readonly kind: "close" };
 
-/** What the writing thread answers; one answer for each question, in order. */
-export type WorkerAnswer =
-  | { readonly id: number; readonly ok: true; readonly result: StatementResult }
-  | { readonly id: number; readonly ok: false; readonly message: string };
+/** What became of one unit or statement; an error's own members do not survive the way between threads. */
+export type Outcome =
+  | { readonly ok: true; readonly results: readonly StatementResult[] }
+  | { readonly ok: false; readonly message: string };
+
+/** One for each unit, or one alone. */
+export type WorkerAnswer = readonly Outcome[];
+
+/** What the writing thread is started with. */
+export interface WorkerOptions {
+  readonly path: string;
+  /** Milliseconds that each commit takes longer: a slow disk, for measuring. */
+  readonly commitDelayMs: number;
+}

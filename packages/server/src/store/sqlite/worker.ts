@@ -2,29 +2,32 @@
  * The writing half of the store, on a thread of its own: a commit waits for the disk, and the thread that answers
  * requests must not wait with it.
  */
-import { parentPort, workerData } from "node:worker_threads";
-import { type Engine, openEngine } from "./engine.ts";
-import type { WorkerAnswer, WorkerQuestion } from "./messages.ts";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { createCommitter } from "./committer.ts";
+import { openEngine } from "./engine.ts";
+import type { WorkerAnswer, WorkerOptions, WorkerQuestion } from "./messages.ts";
 
-function serve(engine: Engine): void {
-  parentPort?.on("message", (question: WorkerQuestion) => {
-    if (question.kind === "close") {
-      engine.close();
-      parentPort?.postMessage({ id: question.id, ok: true, result: { rows: [], changes: 0 } } satisfies WorkerAnswer);
-      parentPort?.close();
-      return;
+function serve(port: MessagePort, { path, commitDelayMs }: WorkerOptions): void {
+  const engine = openEngine(path, false);
+  const committer = createCommitter(engine, commitDelayMs);
+
+  function answer(question: WorkerQuestion): WorkerAnswer {
+    switch (question.kind) {
+      case "commit":
+        return committer.commit(question.units);
+      case "execute":
+        return [committer.execute(question.sql, question.values)];
+      case "close":
+        engine.close();
+        return [];
     }
-    parentPort?.postMessage(answer(engine, question));
+  }
+
+  port.on("message", (question: WorkerQuestion) => {
+    port.postMessage(answer(question));
+    if (question.kind === "close") port.close();
   });
 }
 
-function answer(engine: Engine, question: Extract<WorkerQuestion, { kind: "execute" }>): WorkerAnswer {
-  try {
-    return { id: question.id, ok: true, result: engine.execute(question.sql, question.parameters) };
-  } catch (error) {
-    // An error's own members do not survive the way between threads: only its sentence is needed.
-    return { id: question.id, ok: false, message: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-serve(openEngine(workerData as string, false));
+// A worker has a parent, and `startWorker` gives it its options.
+if (parentPort) serve(parentPort, workerData as WorkerOptions);

@@ -1,0 +1,137 @@
+import { Kysely } from "kysely";
+import type { Backend, Lookup } from "../backend.ts";
+import { ensurePrivateFile, requireFile } from "../files.ts";
+import { migrate, requireMigrated } from "../migrations.ts";
+import { ORGANIZATION_ROW, type Tables } from "../schema.ts";
+import { openReader, openWriter, type SqliteConnection } from "./connections.ts";
+import { sqliteDialect } from "./dialect.ts";
+import { type Engine, openEngine } from "./engine.ts";
+import type { Statement } from "./messages.ts";
+
+/** Opens the embedded database, for this process and others beside it. */
+export async function openSqlite(path: string, commitDelayMs: number): Promise<Backend> {
+  ensurePrivateFile(path);
+  const writer = openWriter({ path, commitDelayMs });
+  const write = await connect(writer, migrateBesideOthers);
+  try {
+    const reader = await openReading(path);
+    return {
+      ...reader,
+      write,
+      async insertMark({ kind, key, expires_at }) {
+        const [changes] = await writer.commit([{ sql: INSERT_MARK, values: [[kind, key, expires_at]] }]);
+        return changes === 1;
+      },
+      async insertAudit(rows, personal) {
+        const statements: Statement[] = [
+          { sql: INSERT_EVENT, values: rows.map((row) => [row.writer, row.seq, row.hash, row.payload]) },
+          {
+            sql: INSERT_PERSONAL,
+            values: personal.map((one) => [one.writer, one.seq, one.field, one.salt, one.value]),
+          },
+        ];
+        await writer.commit(statements);
+      },
+      async close() {
+        // The writer last: whoever closes last folds the log into the database file.
+        await reader.close();
+        await writer.close();
+      },
+    };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+/** Opens it for reading alone: SQLite refuses whatever tries to write. @throws CredenceError `configuration`. */
+export async function openSqliteReadOnly(path: string): Promise<Backend> {
+  requireFile(path);
+  const reader = await openReading(path);
+  const refuse = (): never => {
+    throw new Error("the store is open for reading alone");
+  };
+  return { ...reader, write: reader.read, insertMark: refuse, insertAudit: refuse };
+}
+
+const INSERT_MARK = "insert into single_use (kind, key, expires_at) values (?, ?, ?) on conflict do nothing";
+const INSERT_EVENT = "insert into audit_events (writer, seq, hash, payload) values (?, ?, ?, ?)";
+const INSERT_PERSONAL = "insert into audit_personal (writer, seq, field, salt, value) values (?, ?, ?, ?, ?)";
+
+type Reading = Pick<Backend, "read" | "lookup" | "organizationRevision" | "organizationChanged" | "close">;
+
+async function openReading(path: string): Promise<Reading> {
+  const connection = openReader(path);
+  const read = await connect(connection, requireMigrated);
+  // Look-ups have a connection of their own: on one that is in a transaction they would see its snapshot, and nothing newer.
+  const engine = openEngine(path, true);
+  return {
+    read,
+    lookup: (table, by) => prepareLookup(engine, table, by),
+    ...revisionOf(engine),
+    async close() {
+      engine.close();
+      await connection.close();
+    },
+  };
+}
+
+async function connect(
+  connection: SqliteConnection,
+  prepare: (db: Kysely<Tables>) => Promise<void>,
+): Promise<Kysely<Tables>> {
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
+  try {
+    await prepare(db);
+    return db;
+  } catch (error) {
+    // Not through Kysely: it closes only what it has used.
+    await connection.close();
+    throw error;
+  }
+}
+
+const STARTS = 5;
+
+/** Of several processes that find an old or empty file at once, one brings it up to date; the others then find it done. */
+async function migrateBesideOthers(db: Kysely<Tables>): Promise<void> {
+  for (let start = 1; ; start += 1) {
+    try {
+      return await migrate(db);
+    } catch (error) {
+      if (start === STARTS) throw error;
+    }
+  }
+}
+
+/** The names are those of our own tables, and in no need of quotes but for SQL's words among them. */
+function prepareLookup<T extends keyof Tables & string>(
+  engine: Engine,
+  table: T,
+  by: readonly string[],
+): Lookup<Tables[T]> {
+  const condition = by.map((column) => `"${column}" = ?`).join(" and ");
+  const query = engine.prepare(`select * from "${table}" where ${condition}`);
+  // The rows are those of the table that was asked.
+  return (...values) => query(values) as readonly Tables[T][];
+}
+
+/** The revision, read once for all that one turn of the event loop asks: what was answered before this turn, it sees. */
+function revisionOf(engine: Engine): Pick<Backend, "organizationRevision" | "organizationChanged"> {
+  const query = engine.prepare("select revision from organization where id = ?");
+  let current: number | undefined;
+  const forget = (): void => {
+    current = undefined;
+  };
+  return {
+    organizationRevision() {
+      if (current !== undefined) return current;
+      const [row] = query([ORGANIZATION_ROW]) as readonly { readonly revision: number }[];
+      if (row === undefined) throw new Error("the store has lost its organization");
+      setImmediate(forget);
+      current = row.revision;
+      return current;
+    },
+    organizationChanged: forget,
+  };
+}
