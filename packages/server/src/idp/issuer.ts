@@ -1,7 +1,8 @@
 import { type SubjectRequest, type TokenExchangeEndpoint, tokenExchangeEndpoint } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
 import type { MarkProof } from "@credence/protocol/dpop";
-import { type JwsAlgorithm, jwksKeys, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
+import { type JwsAlgorithm, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
+import { nodeKeys } from "@credence/protocol/node";
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import type { Audit } from "../audit/audit.ts";
 import type { NamingSecrets } from "../directory/subject.ts";
@@ -12,6 +13,7 @@ import { decideExchange } from "./decision.ts";
 import { endpointNonces } from "./nonces.ts";
 import { recordExchange } from "./record.ts";
 import { type RefreshTokenPorts, verifyRefreshToken } from "./refresh-token.ts";
+import { rememberingCheck } from "./remembered.ts";
 import { type SignedInPerson, type SubjectPorts, verifyIdToken } from "./subject.ts";
 
 /** What the issuing half needs from the house. */
@@ -45,7 +47,8 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
 /** Binds the issuer's ports to this house: directory, sessions, policy, record and keys. */
 export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoint {
   const { issuer, store, audit, signer, defaultLifetime, naming, now, onFault } = options;
-  const subject: SubjectPorts = { ...options, keys: jwksKeys({ keys: options.publicKeys }) };
+  const keys = nodeKeys({ keys: options.publicKeys });
+  const subject: SubjectPorts = { ...options, checkSignature: rememberingCheck(options.algorithms, keys) };
   return tokenExchangeEndpoint<AuthenticatedAgent, SignedInPerson>({
     issuer,
     now,

@@ -1,6 +1,8 @@
-import { generateSigningKey, importSigner, jwksKeys, type Signer, signJwt } from "@credence/protocol/jws";
+import { generateSigningKey, importSigner, type Signer, signJwt } from "@credence/protocol/jws";
+import { nodeKeys } from "@credence/protocol/node";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Agent, Person } from "../directory/types.ts";
+import { rememberingCheck } from "./remembered.ts";
 import { type SubjectPorts, verifyIdToken } from "./subject.ts";
 
 const ISSUER = "https://idp.acme.example";
@@ -25,12 +27,37 @@ beforeAll(async () => {
   signer = await importSigner(key.privateJwk);
   ports = {
     issuer: ISSUER,
-    algorithms: ["ES256"],
-    keys: jwksKeys({ keys: [key.publicJwk] }),
+    checkSignature: rememberingCheck(["ES256"], nodeKeys({ keys: [key.publicJwk] })),
     // A person and a session for whoever asks: what is refused here is refused for the token's own sake.
     store: { person: async (id) => ({ ...ALICE, id }) },
     sessionAlive: async () => ({ alive: true, personId: "alice" }),
   };
+});
+
+test("an ID token that was good is looked at again, all of it but for its signature", async () => {
+  const token = await signJwt("JWT", ID_TOKEN, signer);
+  const verified = (agent: Agent, now: number, changed: Partial<SubjectPorts> = {}) =>
+    verifyIdToken(token, agent, now, { ...ports, ...changed });
+  const reasons = async () => [
+    await verified(AGENT, NOW),
+    await verified({ ...AGENT, id: "other" }, NOW),
+    await verified(AGENT, NOW + 240),
+    await verified(AGENT, NOW, { issuer: "https://idp.globex.example" }),
+    await verified(AGENT, NOW, { sessionAlive: async () => ({ alive: false }) }),
+    await verified(AGENT, NOW, { store: { person: async () => undefined } }),
+  ];
+  const expected = [
+    "ok",
+    "subject-token-audience",
+    "subject-token-expired",
+    "subject-token-issuer",
+    "sign-in-over",
+    "person-unknown",
+  ];
+  for (const round of [1, 2]) {
+    const told = (await reasons()).map((one) => (one.ok ? "ok" : one.refusal.reason));
+    expect(told, `round ${round}`).toEqual(expected);
+  }
 });
 
 async function outcome(claims: object, typ = "JWT", changed: Partial<SubjectPorts> = {}): Promise<string> {

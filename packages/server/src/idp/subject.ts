@@ -1,14 +1,8 @@
 import { ok, type Result, refuse } from "@credence/protocol";
-import {
-  checkSignature,
-  type DecodedJws,
-  decodeJws,
-  type JwsAlgorithm,
-  type KeySource,
-  singleAudience,
-} from "@credence/protocol/jws";
+import { type DecodedJws, decodeJws, singleAudience } from "@credence/protocol/jws";
 import type { Agent, Person } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
+import type { SignatureCheck } from "./remembered.ts";
 
 /** Whom an ID token stands for, and how they signed in. */
 export interface SignedInPerson {
@@ -32,9 +26,8 @@ export interface SubjectPorts {
     agentId: string,
     now: number,
   ) => Promise<{ readonly alive: true; readonly personId: string } | { readonly alive: false }>;
-  /** Our keys for ID tokens. */
-  readonly keys: KeySource;
-  readonly algorithms: readonly JwsAlgorithm[];
+  /** With our keys for ID tokens. */
+  readonly checkSignature: SignatureCheck;
 }
 
 /**
@@ -54,7 +47,7 @@ export async function verifyIdToken(
   if (jws === undefined) return refuse("subject-token-malformed");
   const typ = checkTyp(jws);
   if (!typ.ok) return typ;
-  const fault = await checkSignature(jws, ports.algorithms, ports.keys);
+  const fault = await ports.checkSignature(token, jws);
   if (fault) return refuse(fault === "signature" ? "subject-token-signature" : "subject-token-key", fault);
   const claims = checkClaims(jws.payload, ports.issuer, agent.id, now);
   if (!claims.ok) return claims;
