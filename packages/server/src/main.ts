@@ -8,6 +8,7 @@ import { openLog } from "./log.ts";
 import { renderProblems } from "./organization/render.ts";
 import { resolveSecret } from "./organization/secrets.ts";
 import { type RunningServer, startServer } from "./server.ts";
+import { describeLocation, storeLocation } from "./store/location.ts";
 
 process.exitCode = await runProgram(process.argv.slice(2), { serve });
 
@@ -44,6 +45,7 @@ function tell(config: Config, { organization, url }: RunningServer, seconds: num
   say(`  issuer        ${config.issuer}`);
   say(`  listens on    ${url}`);
   say(`  data          ${config.dataDir}  (key file ${config.keyFile})`);
+  say(`  store         ${describeLocation(storeLocation(config.dataDir, config.store))}`);
   if (organization.revision === 0) say(`  organization  none yet: credence apply FILE --data ${config.dataDir}`);
   else if (config.organization === undefined) say(`  organization  revision ${organization.revision}`);
   else if (organization.read) say(`  organization  revision ${organization.revision}, from ${config.organization}`);

@@ -28,6 +28,7 @@ import type { Lifetimes } from "./sign-in/configuration.ts";
 import { PATHS, urlBelow } from "./sign-in/paths.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
+import { prepareDataDirectory } from "./store/files.ts";
 import { storeLocation } from "./store/location.ts";
 import { lockDataDirectory } from "./store/lock.ts";
 import { openStore } from "./store/open.ts";
@@ -49,6 +50,10 @@ export interface ServerOptions {
   /** Whether those proxies hand on the certificates of clients in `Client-Cert` (RFC 9440); false by default. */
   readonly clientCertHeader?: boolean;
   readonly dataDir: string;
+  /** URL of a PostgreSQL database; SQLite in the data directory by default. */
+  readonly store?: string;
+  /** Milliseconds that each commit of SQLite takes longer. For measuring alone: it stands for a slow disk. */
+  readonly commitDelayMs?: number;
   /** Path of the key-encryption key: outside the data directory. */
   readonly keyFile: string;
   /** What seals the secrets, and how signing keys live. */
@@ -106,9 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const lock = lockDataDirectory(options.dataDir);
-    closers.push(() => lock.release());
-    const store = await openStore(storeLocation(options.dataDir));
+    const store = await openOwnStore(options, closers);
     closers.push(() => store.close());
     const keys = await openKeys(options, store, now);
     const { keyring } = keys;
@@ -139,6 +142,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await close();
     throw error;
   }
+}
+
+/** A database is there for many servers, a data directory for one. */
+async function openOwnStore(
+  { dataDir, store: url, commitDelayMs = 0 }: ServerOptions,
+  closers: (() => void | Promise<void>)[],
+): Promise<Store> {
+  if (url === undefined) {
+    const lock = lockDataDirectory(dataDir);
+    closers.push(() => lock.release());
+  } else prepareDataDirectory(dataDir);
+  return openStore(storeLocation(dataDir, url), { commitDelayMs });
 }
 
 /** The organization file counts at the first start; afterwards the store does, and `plan` and `apply` change it. */

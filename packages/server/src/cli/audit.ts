@@ -8,11 +8,11 @@ import { parseHeads, printHead } from "../audit/published-heads.ts";
 import { type AuditQuery, listEvents } from "../audit/read.ts";
 import { type Verification, verifyRecord } from "../audit/verify.ts";
 import { isErrno } from "../store/files.ts";
-import { storeLocation } from "../store/location.ts";
 import { openStore } from "../store/open.ts";
 import type { AuditHead, Store } from "../store/store.ts";
 import { type KekOptions, kekOf } from "./kek.ts";
 import { recordKeys } from "./record-keys.ts";
+import { type StoreOptions, storeOf, storeOption } from "./store.ts";
 import { counted, dataOption, inWorld, type World } from "./world.ts";
 
 /** As much of the world as these commands see. */
@@ -22,8 +22,7 @@ type AuditWorld = Pick<World, "stdout" | "stderr" | "env" | "now" | "exit" | "in
 const NOT_AS_TOLD = 1;
 const USAGE = 2;
 
-interface Options {
-  readonly data: string;
+interface Options extends StoreOptions {
   readonly json?: boolean;
 }
 
@@ -54,7 +53,7 @@ function listCommand(world: AuditWorld): Command {
     .description("the latest events that fit, oldest first")
     .addHelpText("after", "\nExample:\n  credence audit list --data ./data --person alice@acme.example --since 7d")
     .action((options: FilterOptions) =>
-      withStore(world, options.data, async (store) => {
+      withStore(world, options, async (store) => {
         const { events } = await listEvents(store, { ...queryOf(options), from: "newest" });
         print(world, options, events, columnWidths(events));
         // Nothing at all looks like a command that did not run, and a mistyped filter like "nothing happened".
@@ -77,7 +76,7 @@ function tailCommand(world: AuditWorld): Command {
     .description("the latest events, then each new one as it comes, until interrupted")
     .addHelpText("after", "\nExample:\n  credence audit tail --data ./data --agent assistant")
     .action((options: FilterOptions) =>
-      withStore(world, options.data, async (store) => {
+      withStore(world, options, async (store) => {
         const signal = world.interrupted();
         const filters = queryOf(options);
         let page = await listEvents(store, { ...filters, from: "newest" });
@@ -94,6 +93,7 @@ function verifyCommand(world: AuditWorld): Command {
   return new Command("verify")
     .description("check that nothing was changed in the record, or taken out of it")
     .addOption(dataOption(world))
+    .addOption(storeOption())
     .option("--head <file>", "signed heads that were kept elsewhere (what `credence audit heads` printed)")
     .option(
       "--key-file <file>",
@@ -103,7 +103,7 @@ function verifyCommand(world: AuditWorld): Command {
     .option("--json", "one line of JSON on stdout; everything for people on stderr")
     .addHelpText("after", "\nExample:\n  credence audit verify --data ./data --head heads-of-yesterday.jsonl")
     .action((options: Options & KekOptions & { readonly head?: string }) =>
-      withStore(world, options.data, async (store) => {
+      withStore(world, options, async (store) => {
         const published = options.head === undefined ? [] : readHeads(options.head);
         const { keys, remarks } = await recordKeys(await store.keyRing(), kekOf(options, world.env));
         const found = await verifyRecord(store, keys, published);
@@ -119,11 +119,12 @@ function headsCommand(world: AuditWorld): Command {
   return new Command("heads")
     .description("print the newest signed head of each writer, to be kept elsewhere for `verify --head`")
     .addOption(dataOption(world))
+    .addOption(storeOption())
     .option("--all", "every signed head, not only the newest of each writer")
     .option("--json", "the same: heads are always lines of JSON")
     .addHelpText("after", "\nExample:\n  credence audit heads --data ./data >> /mnt/elsewhere/heads.jsonl")
     .action((options: Options & { readonly all?: boolean }) =>
-      withStore(world, options.data, async (store) => {
+      withStore(world, options, async (store) => {
         const heads = await store.auditHeads();
         for (const head of options.all ? heads : newestOfEach(heads)) write(world.stdout, printHead(head));
       }),
@@ -135,6 +136,7 @@ function headsCommand(world: AuditWorld): Command {
 function withFilters(to: Command, world: AuditWorld, limit: number): Command {
   return to
     .addOption(dataOption(world))
+    .addOption(storeOption())
     .option("--limit <n>", "how many events at most", parseLimit, limit)
     .option("--code <code>", "only this code, or the part of it before the dot: exchange, sign-in, …")
     .option("--agent <id>", "only this agent")
@@ -146,7 +148,7 @@ function withFilters(to: Command, world: AuditWorld, limit: number): Command {
 }
 
 function queryOf(options: FilterOptions): AuditQuery {
-  const { data: _, json: __, ...query } = options;
+  const { data: _, store: __, config: ___, json: ____, ...query } = options;
   return query;
 }
 
@@ -169,21 +171,25 @@ function parseSince(text: string, world: AuditWorld): number {
 }
 
 /** Opens the record for reading; what stands in the way (no such directory, another version) is the usage's fault. */
-async function withStore(world: AuditWorld, dataDir: string, use: (store: Store) => Promise<void>): Promise<void> {
+async function withStore(world: AuditWorld, options: Options, use: (store: Store) => Promise<void>): Promise<void> {
   try {
-    if (!statSync(dataDir, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new CredenceError(`There is no directory ${dataDir}. Name the server's data directory (--data).`, {
-        code: "configuration",
-      });
-    }
+    const location = storeOf(options, world.env);
+    if (location.kind === "sqlite") requireDirectory(options.data);
     world.stdout.on("error", (error) => outputFailed(world, error));
-    const store = await openStore(storeLocation(dataDir), { readOnly: true });
+    const store = await openStore(location, { readOnly: true });
     await use(store).finally(() => store.close());
   } catch (error) {
     if (!(error instanceof CredenceError)) throw error;
     write(world.stderr, `error: ${printable(error.message)}`);
     world.exit(error.code === "configuration" ? USAGE : NOT_AS_TOLD);
   }
+}
+
+function requireDirectory(dataDir: string): void {
+  if (statSync(dataDir, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new CredenceError(`There is no directory ${dataDir}. Name the server's data directory (--data).`, {
+    code: "configuration",
+  });
 }
 
 /** A reader that has seen enough (`credence audit list | head`) is no failure; a full disk is. */

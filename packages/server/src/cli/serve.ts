@@ -9,6 +9,7 @@ export function serveCommand(world: World, serve: (config: Config) => Promise<vo
     .description("run the identity provider")
     .option("--organization <file>", "organization file, read when the store holds no organization yet")
     .option("--data <dir>", `data directory, made with mode 0700 (default: ${DEFAULT_DATA})`)
+    .option("--store <url>", "PostgreSQL database, shared by several servers (default: SQLite in the data directory)")
     .option("--issuer <url>", "issuer identifier, exactly as tokens name it (default: http://127.0.0.1:PORT)")
     .option("--port <n>", "port to listen on (default: 8787)")
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")

@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import type { z } from "zod";
+import type { SecretRef } from "../directory/types.ts";
 import type { Limits } from "../http/limits.ts";
 import { defaultKeyFile } from "../keys/key-file.ts";
+import type { KeySettings } from "../keys/settings.ts";
 import type { LogLevel } from "../log.ts";
 import { didYouMean } from "../organization/problems.ts";
 import { isLoopbackHost } from "../organization/rules.ts";
 import { readYaml } from "../organization/yaml.ts";
+import { keysContradiction } from "./keys.ts";
 import { deploymentSchema, type Setting } from "./schema.ts";
 
 /** The deployment of one server: complete, absolute paths, seconds. */
@@ -21,6 +24,8 @@ export interface Config {
   readonly clientCertHeader: boolean;
   readonly dpopNonces: boolean;
   readonly dataDir: string;
+  /** URL of a PostgreSQL database; absent where SQLite in the data directory is the store. May hold a password. */
+  readonly store?: string;
   readonly keyFile: string;
   readonly organization?: string;
   readonly support?: string;
@@ -34,6 +39,7 @@ export interface Config {
     readonly grant: number;
   };
   readonly limits: Limits;
+  readonly keys: KeySettings<SecretRef>;
 }
 
 /** What the command line says; a missing flag says nothing. */
@@ -43,6 +49,7 @@ export interface Flags {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly data?: string | undefined;
+  readonly store?: string | undefined;
   readonly keyFile?: string | undefined;
   readonly organization?: string | undefined;
   readonly logLevel?: string | undefined;
@@ -68,6 +75,7 @@ const FLAGS: Readonly<Record<Exclude<keyof Flags, "config">, Setting>> = {
   host: "host",
   port: "port",
   data: "data",
+  store: "store",
   keyFile: "key_file",
   organization: "organization",
   logLevel: "log_level",
@@ -157,7 +165,12 @@ function problemOf(issue: z.core.$ZodIssue, said: Said): ConfigProblem {
   const setting = SETTINGS.find((one) => one === issue.path[0]);
   const message =
     issue.code === "invalid_type" && issue.message.startsWith("Invalid input") ? "is not text" : issue.message;
-  return { at: (setting && said.get(setting)?.at) ?? String(setting ?? "configuration"), message };
+  // A setting of several parts: which one.
+  const part = setting === "keys" && issue.path.length > 1 ? `${issue.path.join(".")} ` : "";
+  return {
+    at: (setting && said.get(setting)?.at) ?? String(setting ?? "configuration"),
+    message: `${part}${message}`,
+  };
 }
 
 function complete(deployment: z.infer<typeof deploymentSchema>): Config {
@@ -182,6 +195,7 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
     clientCertHeader: deployment.client_cert_header,
     dpopNonces: deployment.dpop_nonces,
     dataDir,
+    ...(deployment.store === undefined ? {} : { store: deployment.store }),
     keyFile: deployment.key_file === undefined ? defaultKeyFile(dataDir) : resolve(deployment.key_file),
     ...(deployment.organization === undefined ? {} : { organization: resolve(deployment.organization) }),
     ...(deployment.support === undefined ? {} : { support: deployment.support }),
@@ -195,6 +209,7 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
       grant: deployment.grant_lifetime,
     },
     limits: deployment.limits,
+    keys: deployment.keys,
   };
 }
 
@@ -205,6 +220,12 @@ function contradictions(config: Config, deployment: z.infer<typeof deploymentSch
   if (port === 0 && issuer === undefined) {
     const message = "0 takes a port that nobody knows before, so the issuer must be said: --issuer URL.";
     problems.push({ at: said.get("port")?.at ?? "--port", message });
+  }
+  const tooShort = keysContradiction(config.keys, config.lifetimes.idToken);
+  if (tooShort !== undefined) problems.push({ at: said.get("keys")?.at ?? "keys", message: tooShort });
+  if (config.keys.kek !== undefined && said.has("key_file")) {
+    const message = "keys.kek says already where the key-encryption key is: leave key_file out.";
+    problems.push({ at: said.get("key_file")?.at ?? "--key-file", message });
   }
   const inside = relative(config.dataDir, config.keyFile);
   if (inside === "" || (inside !== ".." && !inside.startsWith(`..${sep}`))) {

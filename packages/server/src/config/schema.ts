@@ -3,6 +3,8 @@ import { LOG_LEVELS } from "../log.ts";
 import { DURATION, parseDuration } from "../organization/duration.ts";
 import { isIssuer } from "../organization/rules.ts";
 import { isNetwork } from "../sign-in/source.ts";
+import { isStoreUrl } from "../store/location.ts";
+import { keysSchema } from "./keys.ts";
 import { limitsSchema } from "./limits.ts";
 
 /** The data directory where none is named. */
@@ -81,6 +83,11 @@ export const deploymentSchema = z.strictObject({
   dpop_nonces: flag(),
   /** Data directory, 0700. */
   data: path.default(DEFAULT_DATA),
+  /** PostgreSQL database, shared by any number of servers; SQLite in the data directory by default. May hold a password. */
+  store: z
+    .string()
+    .refine(isStoreUrl, { error: "is not a URL of PostgreSQL: postgresql://user@host:5432/database" })
+    .optional(),
   /** Key-encryption key; DATA.key beside the data directory by default, never in it. */
   key_file: path.optional(),
   /** Organization file, read when the store holds no organization yet. */
@@ -106,6 +113,8 @@ export const deploymentSchema = z.strictObject({
   grant_lifetime: lifetime("30d", 365 * DAY),
   /** How much is taken from whom. */
   limits: limitsSchema,
+  /** What seals the store's secrets, and how the signing keys live. */
+  keys: keysSchema,
 });
 
 /** A setting's key in the configuration file. */

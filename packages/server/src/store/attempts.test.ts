@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { attemptConformance } from "./attempts.conformance.testing.ts";
 import { openStore } from "./open.ts";
 import type { Store } from "./store.ts";
 
@@ -18,8 +17,6 @@ afterEach(async () => {
   await store.close();
   await rm(directory, { recursive: true });
 });
-
-attemptConformance(() => store);
 
 describe("counts that nobody needs any more", () => {
   it("go oldest first, beyond 50,000 of each kind", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
+import { attemptConformance } from "./attempts.conformance.testing.ts";
 import type { Artifact, AuditRow, Factor, Store, StoredKey } from "./store.ts";
 import { subjectKey } from "./subject-key.ts";
 
@@ -271,6 +272,8 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
         expect(await store.factorsOf("bob")).toEqual([]);
       });
     });
+
+    attemptConformance(() => store);
 
     describe("keys", () => {
       it("keeps keys and the sealed data key across a restart, oldest first", async () => {

@@ -9,10 +9,14 @@ export type StoreLocation =
 
 /**
  * Where the store of a server is: the database that it names, or the file in its data directory.
- * @param url - As {@link isStoreUrl} has it.
+ * @throws CredenceError `configuration` for what is no URL of a database; it does not repeat what may hold a password.
  */
 export function storeLocation(dataDir: string, url?: string): StoreLocation {
-  return url === undefined ? { kind: "sqlite", path: storePath(dataDir) } : { kind: "postgresql", url };
+  if (url === undefined) return { kind: "sqlite", path: storePath(dataDir) };
+  if (isStoreUrl(url)) return { kind: "postgresql", url };
+  throw new CredenceError("The store is not a URL of PostgreSQL: postgresql://user@host:5432/database", {
+    code: "configuration",
+  });
 }
 
 /** Whether a text is the URL of a PostgreSQL database: `postgresql://user@host:5432/database`. */
@@ -26,12 +30,4 @@ export function describeLocation(location: StoreLocation): string {
   if (location.kind === "sqlite") return location.path;
   const { username, host, pathname } = new URL(location.url);
   return `postgresql://${username === "" ? "" : `${username}@`}${host}${pathname}`;
-}
-
-/** @throws CredenceError `configuration` for what is no URL of a database; it does not repeat what may hold a password. */
-export function requireStoreUrl(text: string): string {
-  if (isStoreUrl(text)) return text;
-  throw new CredenceError("The store is not a URL of PostgreSQL: postgresql://user@host:5432/database", {
-    code: "configuration",
-  });
 }
