@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isObject } from "@credence/protocol";
 import type { SealedPlace } from "../keys/seal.ts";
 import type { Artifact, Store } from "../store/store.ts";
@@ -36,7 +36,7 @@ export interface NewArtifact {
  * @returns base64url SHA-256.
  */
 export function hashed(id: string): string {
-  return createHash("sha256").update(id).digest("base64url");
+  return hash("sha256", id, "base64url");
 }
 
 /** Seals a payload and stores it. */
@@ -65,13 +65,20 @@ export async function openArtifact(
   artifact: Artifact | undefined,
   now: number,
 ): Promise<Record<string, unknown> | undefined> {
-  if (artifact === undefined || isExpired(artifact, now)) return undefined;
-  const payload: unknown = JSON.parse(await sealing.open(artifact.payload, place(artifact.model, artifact.key)));
-  return isObject(payload) ? payload : undefined;
+  return artifact === undefined || isExpired(artifact, now) ? undefined : contentOf(sealing, artifact);
+}
+
+/** What an artifact holds, whether its time is over or not; `undefined` where it is no object. */
+export async function contentOf(
+  sealing: Sealing,
+  { payload, model, key }: Artifact,
+): Promise<Record<string, unknown> | undefined> {
+  const content: unknown = JSON.parse(await sealing.open(payload, place(model, key)));
+  return isObject(content) ? content : undefined;
 }
 
 /** Whether an artifact's time is over. */
-function isExpired(artifact: Artifact, now: number): boolean {
+export function isExpired(artifact: Artifact, now: number): boolean {
   return artifact.expiresAt !== undefined && artifact.expiresAt <= now;
 }
 

@@ -1,6 +1,7 @@
 import { isObject } from "@credence/protocol";
 import type { AdapterPayload } from "oidc-provider";
-import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts.ts";
+import { type ArtifactPorts, hashed, putSealed } from "./artifacts.ts";
+import type { OpenArtifact } from "./opened.ts";
 
 /**
  * Is the sign-in behind an ID token still alive? Its `sid` points to the session, and the session says.
@@ -27,7 +28,7 @@ const OVER: SessionLiveness = { alive: false };
 /** What the look-up needs: no request, so that any part of the house may ask. */
 export interface LivenessPorts {
   readonly store: Pick<ArtifactPorts["store"], "artifact" | "artifactByUid">;
-  readonly sealing: ArtifactPorts["sealing"];
+  readonly open: OpenArtifact;
 }
 
 /**
@@ -40,19 +41,24 @@ export interface LivenessPorts {
  * @see OpenID Connect Front-Channel Logout 1.0 §3 (`sid`)
  */
 export async function sessionAlive(
-  ports: LivenessPorts,
+  { store, open }: LivenessPorts,
   sid: string,
   agentId: string,
   now: number,
 ): Promise<SessionLiveness> {
   if (sid === "" || sid.length > SID_MAX) return OVER;
-  const pointer = await openArtifact(ports, await ports.store.artifact(POINTER, pointerKey(agentId, sid)), now);
+  const pointer = await open(await store.artifact(POINTER, pointerKey(agentId, sid)), now);
   if (typeof pointer?.session !== "string") return OVER;
-  const session = await openArtifact(ports, await ports.store.artifactByUid("Session", pointer.session), now);
+  const session = await open(await store.artifactByUid("Session", pointer.session), now);
   return session === undefined ? OVER : describe(session, sid, agentId, now);
 }
 
-function describe(session: Record<string, unknown>, sid: string, agentId: string, now: number): SessionLiveness {
+function describe(
+  session: Readonly<Record<string, unknown>>,
+  sid: string,
+  agentId: string,
+  now: number,
+): SessionLiveness {
   const { accountId, loginTs, exp, acr, amr, authorizations } = session;
   const authorization = isObject(authorizations) && Object.hasOwn(authorizations, agentId) && authorizations[agentId];
   if (!isObject(authorization) || authorization.sid !== sid) return OVER;

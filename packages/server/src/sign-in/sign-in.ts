@@ -8,6 +8,7 @@ import { createFactorChecks } from "./factors/factor-checks.ts";
 import type { FactorPorts } from "./factors/factors.ts";
 import { passkeyPlace } from "./factors/passkeys.ts";
 import { type SessionLiveness, sessionAlive } from "./liveness.ts";
+import { rememberingOpener } from "./opened.ts";
 import { createPages } from "./pages/app.ts";
 import { type Assets, loadAssets } from "./pages/assets.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
@@ -45,6 +46,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   const { issuer, store, sealing, now, report } = options;
   const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
   const artifacts: ArtifactPorts = { store, sealing, now };
+  const open = rememberingOpener(sealing);
   const assets = loadAssets(basePath(issuer));
   const house = createHouse(options, assets);
   const provider = createProvider({ ...options, lifetimes, house });
@@ -72,7 +74,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   return {
     provider,
     pages,
-    alive: (sid, agentId, at) => sessionAlive(artifacts, sid, agentId, at),
+    alive: (sid, agentId, at) => sessionAlive({ store, open }, sid, agentId, at),
     refreshTokenAlive: (token) => refreshTokenAlive(provider, token),
     async tooManyPage() {
       const ours = await house();
