@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // Our packages run from source; the names after ours are Vite's own for servers. Other places for conditions do not count here.
-  ssr: { resolve: { conditions: ["@credence/source", "module", "node", "development|production"] } },
+  // Our packages run from source; the names after ours are Node's own. Vite's "module" is not among them: it finds files that
+  // Node can not load. Other places for conditions do not count here.
+  ssr: { resolve: { conditions: ["@credence/source", "node", "development|production"] } },
   test: {
     include: [
       "packages/*/src/**/*.test.ts",
