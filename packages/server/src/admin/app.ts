@@ -176,7 +176,7 @@ async function bodyText(c: Context): Promise<string | undefined> {
   }
 }
 
-async function bodyJson(c: Context): Promise<unknown> {
+export async function bodyJson(c: Context): Promise<unknown> {
   try {
     return await c.req.json();
   } catch (error) {

@@ -219,9 +219,10 @@ describe("the record", () => {
   });
 
   it("records keys that this start made", async () => {
-    const created = [{ kid: "kid-1", use: "idp", alg: "ES256" } as const];
+    const key = { kid: "kid-1", use: "idp", alg: "ES256" };
+    const created = [{ code: "key.created", key } as const];
     const audit = await disk.openAudit({ keyring: { ...disk.keyring, created } });
-    expect(await all()).toMatchObject([{ code: "key.created", key: created[0] }]);
+    expect(await all()).toMatchObject(created);
     await audit.close();
   });
 

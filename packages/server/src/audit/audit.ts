@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { CredenceError } from "@credence/protocol";
-import { importSigner, type Signer } from "@credence/protocol/jws";
+import type { Signer } from "@credence/protocol/jws";
 import type { Keyring } from "../keys/keyring.ts";
 import type { AuditWriter, Store } from "../store/store.ts";
 import { type ChainWriter, createChainWriter } from "./chain-writer.ts";
@@ -58,7 +58,7 @@ const REGISTER_ATTEMPTS = 5;
  */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
   const { store, keyring, now, onFault = () => {} } = options;
-  const signer = await recordSigner(keyring);
+  const signer = recordSigner(keyring);
   const entry = await register(store, signer, now);
   const chain = createChainWriter(store, entry.writer, entryHash(entry));
   const heads = createHeads(store, chain, signer, now);
@@ -91,7 +91,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
     every(options.headAfterSeconds ?? 60, () => heads.sign().catch(onFault)),
     every(options.countsAfterSeconds ?? 5, () => recordCounts().catch(onFault)),
   ];
-  for (const key of keyring.created) await record({ code: "key.created", key });
+  for (const step of keyring.created) await record(step);
 
   return {
     record,
@@ -112,15 +112,18 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   };
 }
 
-async function recordSigner(keyring: Pick<Keyring, "signingKeys">): Promise<Signer> {
-  const [key] = keyring.signingKeys("audit");
-  if (!key) throw new CredenceError("There is no key to sign the record with.", { code: "configuration" });
-  return importSigner(key.privateJwk);
+/** The record's own key, as it is at each signature. */
+function recordSigner(keyring: Pick<Keyring, "signingKeys">): () => Signer {
+  return () => {
+    const [signer] = keyring.signingKeys("audit").signers;
+    if (signer) return signer;
+    throw new CredenceError("There is no key to sign the record with.", { code: "configuration" });
+  };
 }
 
 // --- The register of writers --------------------------------------------------------------------------------------------
 
-async function register(store: AuditStore, signer: Signer, now: () => number): Promise<AuditWriter> {
+async function register(store: AuditStore, signer: () => Signer, now: () => number): Promise<AuditWriter> {
   for (let attempt = 1; ; attempt += 1) {
     const entry = await nextEntry(store, signer, now);
     try {
@@ -134,13 +137,13 @@ async function register(store: AuditStore, signer: Signer, now: () => number): P
   }
 }
 
-async function nextEntry(store: AuditStore, signer: Signer, now: () => number): Promise<AuditWriter> {
+async function nextEntry(store: AuditStore, signer: () => Signer, now: () => number): Promise<AuditWriter> {
   const before = (await store.auditWriters()).at(-1);
   const writer = randomBytes(12).toString("base64url");
   const startedAt = Math.round(now() * 1_000) / 1_000;
   const position = (before?.position ?? 0) + 1;
   const link = before && { previous: entryHash(before), tail: await tailOf(store, before) };
-  return signWriter({ position, writer, startedAt, ...link }, signer);
+  return signWriter({ position, writer, startedAt, ...link }, signer());
 }
 
 /** Where the writer before stands: a later cut of its tail shows, even when it ended without a signed head. */
@@ -153,7 +156,7 @@ async function tailOf(store: AuditStore, entry: AuditWriter): Promise<Tail> {
 
 // --- Heads --------------------------------------------------------------------------------------------------------------
 
-function createHeads(store: AuditStore, chain: ChainWriter, signer: Signer, now: () => number) {
+function createHeads(store: AuditStore, chain: ChainWriter, signer: () => Signer, now: () => number) {
   let signed = 0;
   let signing: Promise<void> = Promise.resolve();
 
@@ -161,7 +164,7 @@ function createHeads(store: AuditStore, chain: ChainWriter, signer: Signer, now:
     const { seq, hash } = chain.state();
     if (seq <= signed) return;
     const signedAt = Math.round(now() * 1_000) / 1_000;
-    await store.addAuditHead(await signHead({ writer: chain.writer, seq, hash, signedAt }, signer));
+    await store.addAuditHead(await signHead({ writer: chain.writer, seq, hash, signedAt }, signer()));
     signed = seq;
   }
 

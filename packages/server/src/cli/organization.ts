@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { type AdminAnswer, type AdminQuestion, askAdmin } from "../admin/client.ts";
 import { organizationJsonSchemaText } from "../organization/json-schema.ts";
 import { renderPlan, renderProblems } from "../organization/render.ts";
+import { ask, type Options, problemsAnswer, understood, writeJson } from "./ask.ts";
 import { readAll, readLine } from "./input.ts";
 import { counted, dataOption, painter, peopleOf, type World } from "./world.ts";
 
@@ -12,14 +12,6 @@ export function organizationCommands(world: World): Command[] {
   return [planCommand(world), applyCommand(world), exportCommand(world), statusCommand(world), schemaCommand(world)];
 }
 
-interface Options {
-  readonly data: string;
-  readonly json?: boolean;
-}
-
-const problems = z.array(
-  z.object({ line: z.number(), column: z.number(), path: z.string(), message: z.string(), mend: z.string() }),
-);
 const planAnswer = z.object({
   revision: z.number(),
   changes: z.array(
@@ -32,11 +24,9 @@ const planAnswer = z.object({
       ),
     }),
   ),
-  warnings: problems,
+  warnings: problemsAnswer,
   summary: z.string(),
 });
-const problemAnswer = z.object({ title: z.string(), detail: z.string(), problems: problems.optional() });
-
 type Plan = z.infer<typeof planAnswer>;
 
 function planCommand(world: World): Command {
@@ -212,38 +202,6 @@ async function askForPlan(world: World, file: string, text: string, options: Opt
   return answer && understood(world, planAnswer, answer, file, options);
 }
 
-async function ask(world: World, { data, json }: Options, question: AdminQuestion): Promise<AdminAnswer | undefined> {
-  try {
-    return await askAdmin(data, question);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : "The server did not answer.";
-    world.stderr.write(`error: ${message}\n`);
-    if (json) writeJson(world, { ok: false, error: message });
-    world.exit(1);
-    return undefined;
-  }
-}
-
-/** A good answer as its type; what the server refused is told, with places in the file, and the exit code is 1. */
-function understood<T extends z.ZodType>(
-  world: World,
-  schema: T,
-  { status, body }: AdminAnswer,
-  file: string,
-  { json }: Options,
-): z.infer<T> | undefined {
-  if (status === 200) return schema.parse(body);
-  const refused = problemAnswer.safeParse(body);
-  const problem = refused.success
-    ? refused.data
-    : { title: "The server refused.", detail: `Its answer was ${status}.` };
-  if (problem.problems) world.stderr.write(renderProblems(file, problem.problems));
-  world.stderr.write(`error: ${problem.title} ${problem.detail}\n`);
-  if (json) writeJson(world, { ok: false, status, ...problem });
-  world.exit(1);
-  return undefined;
-}
-
 function showPlan(world: World, plan: Plan, file: string, { json }: Options): void {
   if (plan.warnings.length > 0) world.stderr.write(renderProblems(`warning: ${file}`, plan.warnings));
   const paint = painter(world, json);
@@ -262,8 +220,4 @@ async function confirmed(world: World, file: string): Promise<boolean> {
   world.stderr.write("Nothing was changed.\n");
   world.exit(1);
   return false;
-}
-
-function writeJson(world: World, value: unknown): void {
-  world.stdout.write(`${JSON.stringify(value)}\n`);
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";
 import { auditCommand } from "./audit.ts";
 import { completionCommand } from "./completion.ts";
+import { keysCommand } from "./keys.ts";
 import { organizationCommands, switchCommands } from "./organization.ts";
 import { passwordHashCommand } from "./password-hash.ts";
 import { serveCommand } from "./serve.ts";
@@ -26,6 +27,7 @@ function buildProgram(actions: Actions, world: World): Command {
     ...organizationCommands(world),
     ...switchCommands(world),
     auditCommand(world),
+    keysCommand(world),
     passwordHashCommand(world),
     completionCommand(world),
   ];

@@ -26,6 +26,7 @@ describe("the deployment", () => {
       idJagLifetime: 300,
       lifetimes: { session: 43_200, idToken: 3600, accessToken: 600, refreshToken: 1_209_600, grant: 2_592_000 },
       limits: DEFAULT_LIMITS,
+      keys: {},
     });
   });
 

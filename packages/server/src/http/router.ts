@@ -20,7 +20,7 @@ export interface RouterOptions extends BasicPorts {
   readonly trustedProxies: readonly string[];
   /** Whether those proxies hand on the certificates of clients (RFC 9440); false by default. */
   readonly clientCertHeader?: boolean;
-  readonly signIn: Pick<SignIn, "provider" | "pages" | "tooManyPage">;
+  readonly signIn: Pick<SignIn, "handle" | "pages" | "tooManyPage">;
   readonly guard: Pick<FloodGuard, "admit">;
   readonly exchange: TokenEndpointPorts["exchange"];
   readonly report: Report;
@@ -45,7 +45,7 @@ const PROVIDER: ReadonlySet<string> = new Set([
 export function createRouter(options: RouterOptions): Handler {
   const { issuer, signIn } = options;
   const base = basePath(issuer);
-  const provider: Handler = mount(base, signIn.provider.callback());
+  const provider: Handler = mount(base, signIn.handle);
   const pages = getRequestListener(signIn.pages.fetch, { overrideGlobalObjects: false });
   const certificates = clientCertificates(options.clientCertHeader ?? false, options.trustedProxies);
   const token = createTokenEndpoint({ ...options, provider, certificateOf: certificates.of });

@@ -1,8 +1,7 @@
 import { type SubjectRequest, type TokenExchangeEndpoint, tokenExchangeEndpoint } from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
 import type { MarkProof } from "@credence/protocol/dpop";
-import { type JwsAlgorithm, type PublicJwk, type Signer, signJwt } from "@credence/protocol/jws";
-import { nodeKeys } from "@credence/protocol/node";
+import { type JwsAlgorithm, type KeySource, type Signer, signJwt } from "@credence/protocol/jws";
 import { TOKEN_TYPES } from "@credence/protocol/token-exchange";
 import type { Audit } from "../audit/audit.ts";
 import type { NamingSecrets } from "../directory/subject.ts";
@@ -29,10 +28,10 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
   /** 32 bytes, the same for every process and for sign-in: with it, a proof must carry a nonce of ours. */
   readonly nonceSecret?: Uint8Array;
   readonly naming: NamingSecrets;
-  /** Signs ID-JAGs. */
-  readonly signer: Signer;
-  /** The keys that our ID tokens are signed with. */
-  readonly publicKeys: readonly PublicJwk[];
+  /** Signs ID-JAGs; asked for at each of them, for keys are rotated. */
+  readonly signer: () => Signer;
+  /** The keys that our ID tokens are signed with, as they are when it is asked. */
+  readonly keys: KeySource;
   readonly algorithms: readonly JwsAlgorithm[];
   /** Of an ID-JAG in seconds, where a connection states none. */
   readonly defaultLifetime: number;
@@ -47,8 +46,7 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
 /** Binds the issuer's ports to this house: directory, sessions, policy, record and keys. */
 export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoint {
   const { issuer, store, audit, signer, defaultLifetime, naming, now, onFault } = options;
-  const keys = nodeKeys({ keys: options.publicKeys });
-  const subject: SubjectPorts = { ...options, checkSignature: rememberingCheck(options.algorithms, keys) };
+  const subject: SubjectPorts = { ...options, checkSignature: rememberingCheck(options.algorithms, options.keys) };
   return tokenExchangeEndpoint<AuthenticatedAgent, SignedInPerson>({
     issuer,
     now,
@@ -65,7 +63,7 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoin
       verifyActor: (request) => verifyActor(request, options),
       decide: (question) => decideExchange(question, { store, defaultLifetime, naming }),
       record: (event) => recordExchange(event, audit),
-      sign: ({ typ }, claims) => signJwt(typ, claims, signer),
+      sign: ({ typ }, claims) => signJwt(typ, claims, signer()),
     },
   });
 }

@@ -1,157 +1,229 @@
 import { CredenceError } from "@credence/protocol";
+import type { JwsAlgorithm } from "@credence/protocol/jws";
+import type { KeyState, Store, StoredKey } from "../store/store.ts";
+import { type DataKeyPorts, openDataKey, wrapDataKey } from "./data-key.ts";
+import type { ExternalKeys } from "./external-keys.ts";
+import type { KeyEncryption } from "./key-encryption.ts";
 import {
-  generateSigningKey,
-  type JwsAlgorithm,
-  type PrivateJwk,
-  type PublicJwk,
-  parseJwks,
-  thumbprint,
-} from "@credence/protocol/jws";
-import type { Store, StoredKey } from "../store/store.ts";
-import { readKeyFile, requireKeyFileOutside } from "./key-file.ts";
-import { createSealer, deriveSecret, type SealedPlace, type Sealer } from "./seal.ts";
-
-/** What a signing key is for: ID tokens and ID-JAGs, or the record. A key of one never signs for the other. */
-export type KeyUse = "idp" | "audit";
-
-/** A signing key, opened. `kid` is the key's thumbprint (RFC 7638). */
-export interface SigningKey {
-  readonly kid: string;
-  readonly alg: JwsAlgorithm;
-  readonly publicJwk: PublicJwk;
-  readonly privateJwk: PrivateJwk;
-}
+  due,
+  isGone,
+  type KeyKind,
+  type KeyOrder,
+  type KeyPlan,
+  type KeyTimes,
+  type KeyUse,
+  type OrderRefusal,
+  ordered,
+} from "./life.ts";
+import { makeKey } from "./make-key.ts";
+import { createSealer, deriveSecret, type Sealer } from "./seal.ts";
+import { type SigningKeys, signingKeys } from "./signing-keys.ts";
+import { destroyPrivateHalf, externalName, type OpenKey, openKey } from "./stored-key.ts";
 
 /** Signs the browser's cookies; salts pairwise names of people; makes DPoP nonces. */
 export type SecretPurpose = "cookies" | "pairwise" | "dpop nonces";
 
+/** A step in a key's life, or another key-encryption key, for the record. */
+export type KeyEvent =
+  | {
+      readonly code: "key.created" | "key.activated" | "key.retiring" | "key.retired" | "key.revoked";
+      readonly key: { readonly kid: string; readonly use: string; readonly alg: string };
+    }
+  | { readonly code: "keys.rewrapped" };
+
+/** A key, for people. Times in seconds since the epoch. */
+export type KeyInfo = Omit<StoredKey, "publicJwk" | "sealed"> & {
+  /** What it is called where its private half is kept, if that is not here. */
+  readonly external?: string;
+};
+
 /** The server's secrets: what seals, and what signs. */
 export interface Keyring extends Sealer {
-  /** The keys of a use, the first of them for signing. `idp`: ES256, then RS256. `audit`: ES256. */
-  signingKeys(use: KeyUse): readonly SigningKey[];
-  /** A secret for one purpose, 43 characters of base64url; the same at every start. */
+  /** The keys of a use as they are now: to be asked for at every signature, it costs nothing. */
+  signingKeys(use: KeyUse): SigningKeys;
+  /** A secret for one purpose, 43 characters of base64url; the same at every start, whatever seals the data key. */
   secretFor(purpose: SecretPurpose): string;
-  /** The keys that this start made, for the record. */
-  readonly created: readonly { readonly kid: string; readonly use: KeyUse; readonly alg: JwsAlgorithm }[];
+  /** What ID tokens may be signed with: the algorithms of the deployment, and those of earlier keys that still count. */
+  readonly algorithms: readonly JwsAlgorithm[];
+  /** What this start has done, for the record. */
+  readonly created: readonly KeyEvent[];
+  list(): readonly KeyInfo[];
+  /** Reads what other processes have changed, if they did. */
+  refresh(): Promise<void>;
+  /** Does what is due by now. @returns what was done, for the record. */
+  upkeep(): Promise<readonly KeyEvent[]>;
+  /**
+   * Carries an order out, or says why not. Of two processes that rotate at once, one does.
+   * @returns what was done, for the record.
+   */
+  order(order: KeyOrder): Promise<readonly KeyEvent[] | OrderRefusal>;
+  /**
+   * Seals the data key by another key-encryption key: the next start needs that one, and nothing else changes.
+   * @throws CredenceError when that key does not do it; nothing is changed then.
+   */
+  rewrap(kek: KeyEncryption): Promise<readonly KeyEvent[]>;
 }
 
 /** What {@link openKeyring} needs. */
-export interface KeyringOptions {
-  readonly store: Pick<Store, "keys" | "addKey">;
-  /** Path of the key-encryption key. Made when it is missing and the store holds no key yet. */
-  readonly keyFile: string;
-  /** Where the store is: the key file may not be inside. */
-  readonly dataDir: string;
+export interface KeyringOptions extends DataKeyPorts {
+  readonly store: Pick<Store, "keyRing" | "keyRingRevision" | "changeKeyRing">;
+  /** What ID tokens and ID-JAGs are signed with, the default first. */
+  readonly algorithms?: readonly JwsAlgorithm[];
+  readonly times?: KeyTimes;
+  /** Where private halves of the IdP's keys are made and stay; here by default. The record's are always here. */
+  readonly external?: ExternalKeys;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
 
-const WANTED: readonly { readonly use: KeyUse; readonly alg: JwsAlgorithm }[] = [
-  { use: "idp", alg: "ES256" },
-  { use: "idp", alg: "RS256" },
-  { use: "audit", alg: "ES256" },
-];
+/** What keys sign with where the deployment says nothing. */
+export const DEFAULT_ALGORITHMS: readonly JwsAlgorithm[] = ["ES256", "RS256"];
+
+/** Seconds for which others may keep our JWKS, where the deployment says nothing. */
+export const DEFAULT_JWKS_AGE = 600;
+
+/** Seconds from a change until every process and every clock has seen it. */
+const SPREAD = 2;
+
+/** How long a key is published before it signs, when others keep the JWKS for so long. Seconds. */
+export function leadOf(jwksAge: number): number {
+  return jwksAge + SPREAD;
+}
+
+/** What holds where the deployment says nothing: 90 days of signing, and 2 days in which former keys verify. */
+export const DEFAULT_KEY_TIMES = {
+  rotateEvery: 90 * 86_400,
+  overlap: 2 * 86_400,
+  lead: leadOf(DEFAULT_JWKS_AGE),
+} as const satisfies KeyTimes;
+
+/** Of simultaneous changes one is made, and the others look again. */
+const ATTEMPTS = 20;
 
 /**
- * Opens the signing keys, and makes those that are missing (all of them, at the first start).
+ * Opens the signing keys, and makes those that are missing to sign: all of them, at the first start.
  *
- * @throws CredenceError `configuration` when the key file is inside the data directory, missing though keys exist, too open,
- *   malformed or the wrong one, or when a stored key was changed.
+ * @throws CredenceError `configuration` when the key-encryption key is not to be had or another store's, or when a stored key
+ *   was changed; `network` when a KMS does not answer.
  */
 export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
-  requireKeyFileOutside(options.dataDir, options.keyFile);
-  const stored = await options.store.keys();
-  const key = readKeyFile(options.keyFile, stored.length === 0);
-  const sealer = createSealer(key);
-  const known = await Promise.all(
-    stored.map(async (one) => ({ use: one.use, key: await openKey(one, sealer, options.keyFile) })),
-  );
-  const created = await createMissing(known, sealer, options);
-  const all = [...known, ...created];
+  const { store, now, external, algorithms = DEFAULT_ALGORITHMS, times = DEFAULT_KEY_TIMES } = options;
+  const kinds = kindsOf(algorithms);
+  const dataKey = await openDataKey(options);
+  const sealer = createSealer(dataKey);
+  let current = await load();
+
+  async function load(): Promise<Loaded> {
+    const { revision, keys: stored } = await store.keyRing();
+    const open = await Promise.all(stored.map((key) => openKey(key, sealer)));
+    const setOf = (use: KeyUse) => signingKeys(use, open, algorithms, external);
+    return { revision, stored, open, sets: { idp: setOf("idp"), audit: setOf("audit") } };
+  }
+
+  /** Whoever reads at the same time may be done later, and have read earlier. */
+  async function reload(): Promise<void> {
+    const loaded = await load();
+    if (loaded.revision >= current.revision) current = loaded;
+  }
+
+  /** Decides, and writes if nobody else did meanwhile; else all over again. */
+  async function change(decide: (keys: readonly StoredKey[]) => KeyPlan): Promise<readonly KeyEvent[]> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const { stored, open, revision } = current;
+      const plan = decide(stored);
+      if (plan.changed.length + plan.make.length === 0) return [];
+      const made = await Promise.all(plan.make.map((kind) => makeKey(kind, sealer, now(), external)));
+      const changed = plan.changed.map((key) => (isGone(key.state) ? destroyPrivateHalf(key, sealer) : key));
+      const keys = [...changed, ...made.map(({ key }) => key)];
+      const outcome = await store.changeKeyRing({ keys }, revision);
+      await reload();
+      if ("revision" in outcome) {
+        await destroy(changed.filter(({ state }) => isGone(state)).map(({ kid }) => externalName(open, kid)));
+        return [...changed.map(stepOf), ...made.map(({ key }) => ({ code: "key.created" as const, key: nameOf(key) }))];
+      }
+      await destroy(made.map((one) => one.external));
+    }
+    throw busy();
+  }
+
+  /** Where that fails, a private half lies elsewhere unused: what it would sign counts nowhere. */
+  async function destroy(names: readonly (string | undefined)[]): Promise<void> {
+    for (const name of names) if (name !== undefined) await external?.destroy?.(name).catch(() => undefined);
+  }
+
+  const created = await change((keys) => due(keys, kinds, times, now(), "signing"));
+  const counting = current.open.filter(({ use, state }) => use === "idp" && !isGone(state)).map(({ alg }) => alg);
   return {
     ...sealer,
-    signingKeys: (use) =>
-      // In the order of WANTED, so that the first is the same at every start.
-      WANTED.filter((wanted) => wanted.use === use).flatMap(({ alg }) =>
-        all.filter((one) => one.use === use && one.key.alg === alg).map((one) => one.key),
-      ),
-    secretFor: (purpose) => deriveSecret(key, purpose),
-    created: created.map((one) => ({ kid: one.key.kid, use: one.use, alg: one.key.alg })),
+    signingKeys: (use) => current.sets[use],
+    secretFor: (purpose) => deriveSecret(dataKey, purpose),
+    algorithms: [...new Set([...algorithms, ...counting])],
+    created,
+    list: () => current.stored.map((key) => infoOf(key, current.open)),
+    async refresh() {
+      if ((await store.keyRingRevision()) !== current.revision) await reload();
+    },
+    upkeep: () => change((keys) => due(keys, kinds, times, now())),
+    async order(order) {
+      let refusal: OrderRefusal | undefined;
+      const done = await change((keys) => {
+        const plan = ordered(keys, order, kinds, times, now());
+        refusal = "reason" in plan ? plan : undefined;
+        return "reason" in plan ? NOTHING : plan;
+      });
+      return refusal ?? done;
+    },
+    async rewrap(kek) {
+      const wrapped = await wrapDataKey(dataKey, kek);
+      for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+        const outcome = await store.changeKeyRing({ dataKey: wrapped }, current.revision);
+        await reload();
+        if ("revision" in outcome) return [{ code: "keys.rewrapped" }];
+      }
+      throw busy();
+    },
   };
 }
 
-async function createMissing(
-  known: readonly { readonly use: string; readonly key: SigningKey }[],
-  sealer: Sealer,
-  { store, now }: KeyringOptions,
-): Promise<{ use: KeyUse; key: SigningKey }[]> {
-  const missing = WANTED.filter(({ use, alg }) => !known.some((one) => one.use === use && one.key.alg === alg));
-  const created: { use: KeyUse; key: SigningKey }[] = [];
-  for (const { use, alg } of missing) {
-    const key = signingKey((await generateSigningKey(alg)).privateJwk);
-    await store.addKey({
-      kid: key.kid,
-      use,
-      alg,
-      publicJwk: JSON.stringify(key.publicJwk),
-      sealedPrivateJwk: sealer.seal(JSON.stringify(key.privateJwk), placeOf({ kid: key.kid, use, alg })),
-      createdAt: now(),
-    });
-    created.push({ use, key });
-  }
-  return created;
+const NOTHING: KeyPlan = { changed: [], make: [] };
+
+/** The keys as they were read. */
+interface Loaded {
+  readonly revision: number;
+  readonly stored: readonly StoredKey[];
+  readonly open: readonly OpenKey[];
+  readonly sets: Readonly<Record<KeyUse, SigningKeys>>;
 }
 
-/** Whether a stored key is one that was sealed with this key-encryption key, and its public half still the same. */
-export async function isOwnKey(stored: StoredKey, keyEncryptionKey: Buffer): Promise<boolean> {
-  try {
-    await openKey(stored, createSealer(keyEncryptionKey), "");
-    return true;
-  } catch {
-    return false;
-  }
+function kindsOf(algorithms: readonly JwsAlgorithm[]): readonly KeyKind[] {
+  return [...algorithms.map((alg) => ({ use: "idp", alg }) as const), { use: "audit", alg: "ES256" }];
 }
 
-/** The seal covers kid, use and algorithm; the public half in clear beside it must be the same key. */
-async function openKey(stored: StoredKey, sealer: Sealer, keyFile: string): Promise<SigningKey> {
-  const key = signingKey(unseal(stored, sealer, keyFile));
-  const publicThumbprint = await thumbprintOfText(stored.publicJwk);
-  if (publicThumbprint === stored.kid && key.kid === stored.kid && key.alg === stored.alg) return key;
-  throw new CredenceError(`The public half of the signing key ${stored.kid} was changed in the store.`, {
-    code: "configuration",
-    reason: "key-altered",
+const STEPS = {
+  published: "key.created",
+  active: "key.activated",
+  retiring: "key.retiring",
+  retired: "key.retired",
+  revoked: "key.revoked",
+} as const satisfies Record<KeyState, KeyEvent["code"]>;
+
+function stepOf(key: StoredKey): KeyEvent {
+  return { code: STEPS[key.state], key: nameOf(key) };
+}
+
+function nameOf({ kid, use, alg }: StoredKey) {
+  return { kid, use, alg };
+}
+
+function infoOf({ publicJwk: _, sealed: __, ...key }: StoredKey, open: readonly OpenKey[]): KeyInfo {
+  const external = externalName(open, key.kid);
+  return { ...key, ...(external === undefined ? {} : { external }) };
+}
+
+function busy(): CredenceError {
+  return new CredenceError("Others change the keys all the time. Try again.", {
+    code: "temporarily_unavailable",
+    reason: "keys-busy",
+    status: 503,
   });
-}
-
-async function thumbprintOfText(jwk: string): Promise<string | undefined> {
-  try {
-    return await thumbprint(JSON.parse(jwk));
-  } catch {
-    // Not the JSON of a key: it has no thumbprint, and so matches none.
-    return undefined;
-  }
-}
-
-function unseal(stored: StoredKey, sealer: Sealer, keyFile: string): PrivateJwk {
-  try {
-    // What opens was sealed by createMissing: a JWK of our own making.
-    return JSON.parse(sealer.open(stored.sealedPrivateJwk, placeOf(stored))) as PrivateJwk;
-  } catch (cause) {
-    throw new CredenceError(
-      `The key file ${keyFile} does not open the signing key ${stored.kid}: it is another store's key, or the store was changed.`,
-      { code: "configuration", reason: "key-file-wrong", cause },
-    );
-  }
-}
-
-/** The public half is taken from the sealed key, never from what stands in clear beside it. */
-function signingKey(privateJwk: PrivateJwk): SigningKey {
-  const publicJwk = parseJwks({ keys: [privateJwk] })?.keys[0];
-  const wanted = WANTED.find(({ alg }) => alg === privateJwk.alg);
-  if (publicJwk && wanted) return { kid: privateJwk.kid, alg: wanted.alg, publicJwk, privateJwk };
-  throw new CredenceError("A signing key is not of a kind that this version knows.", { code: "configuration" });
-}
-
-function placeOf({ kid, use, alg }: { kid: string; use: string; alg: string }): SealedPlace {
-  return { table: "keys", record: JSON.stringify([kid, use, alg]), field: "private_jwk" };
 }

@@ -1,5 +1,6 @@
 import { CLIENT_ASSERTION_LIMITS } from "@credence/protocol/client-auth";
-import { type Configuration, errors, interactionPolicy, type JWK, type KoaContextWithOIDC } from "oidc-provider";
+import type { JwsAlgorithm } from "@credence/protocol/jws";
+import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { ACR_VALUES, acrSatisfies, isAcr } from "../directory/acr.ts";
 import { type NamingSecrets, subjectFor } from "../directory/subject.ts";
 import type { App, Person } from "../directory/types.ts";
@@ -45,7 +46,9 @@ export interface ConfigurationPorts {
   readonly nonceSecret?: Buffer;
   /** Fetches agents' keys at a URL, within the guard. */
   readonly fetch: NonNullable<Configuration["fetch"]>;
-  readonly jwks: { readonly keys: readonly JWK[] };
+  readonly jwks: NonNullable<Configuration["jwks"]>;
+  /** What ID tokens can be signed with, the default first. */
+  readonly algorithms: readonly JwsAlgorithm[];
   /** Signing keys of cookies, the newest first. */
   readonly cookieKeys: readonly string[];
   readonly lifetimes: Lifetimes;
@@ -66,14 +69,18 @@ export function configure(ports: ConfigurationPorts): Configuration {
   return {
     adapter: createAdapter(ports.adapter),
     jwks: ports.jwks,
-    clientDefaults: { id_token_signed_response_alg: firstAlgorithm(ports.jwks.keys) },
+    clientDefaults: { id_token_signed_response_alg: ports.algorithms[0] },
     responseTypes: ["code"],
     scopes: ["openid", "offline_access", "email", "profile"],
     acrValues: [...ACR_VALUES],
     clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
     // As at the exchange: so far clients' clocks may be off.
     clockTolerance: CLIENT_ASSERTION_LIMITS.skew,
-    enabledJWA: { clientAuthSigningAlgValues: ALGORITHMS, dPoPSigningAlgValues: ALGORITHMS },
+    enabledJWA: {
+      idTokenSigningAlgValues: ports.algorithms,
+      clientAuthSigningAlgValues: ALGORITHMS,
+      dPoPSigningAlgValues: ALGORITHMS,
+    },
     pkce: { required: () => true },
     clientBasedCORS: (_ctx, origin, client) =>
       client.clientAuthMethod === "none" &&
@@ -103,6 +110,8 @@ export function configure(ports: ConfigurationPorts): Configuration {
     interactions: { policy: interactions(), url: (_ctx, { uid }) => `${basePath(ports.issuer)}${PATHS.signIn}/${uid}` },
     features: {
       devInteractions: { enabled: false },
+      // Every key, also one of our own memory: so all are signed with in one way, and none is handed out.
+      externalSigningSupport: { enabled: true, ack: "experimental-01" },
       dPoP: {
         enabled: true,
         ...(ports.nonceSecret === undefined ? {} : { nonceSecret: ports.nonceSecret, requireNonce: () => true }),
@@ -240,10 +249,6 @@ function strongEnough() {
     if (oidc.session?.accountId === undefined) return Check.NO_NEED_TO_PROMPT;
     return acrSatisfies(oidc.session.acr, wanted) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
   });
-}
-
-function firstAlgorithm(keys: readonly JWK[]): "ES256" | "RS256" {
-  return keys[0]?.alg === "RS256" ? "RS256" : "ES256";
 }
 
 /**

@@ -147,7 +147,7 @@ describe("the sign-in behind an ID token", () => {
 
   it("stays over when a request in flight saves its session after the end", async () => {
     const { browser, claims } = await signIn(house);
-    const { provider } = house.signIn;
+    const provider = house.signIn.provider();
     const [, cookie = ""] = [...browser.cookies].find(([name]) => /^credence_session(_\d+)?$/.test(name)) ?? [];
     const inFlight = await provider.Session.find(cookie);
     await signOut(browser);
@@ -183,7 +183,7 @@ describe("what a session gave and nobody has taken yet", () => {
     const browser = createUserAgent();
     const { asked, page } = await signedInTo(browser);
     const tokens = await redeem(asked, page);
-    const { provider } = house.signIn;
+    const provider = house.signIn.provider();
     const inFlight = await provider.RefreshToken.find(tokens.refresh_token ?? "");
     const again = await signIn(house, { browser });
     const renewed = await postToken(house, {
@@ -201,7 +201,7 @@ describe("what a session gave and nobody has taken yet", () => {
 describe("a revoked grant", () => {
   it("is revoked by the one who lost, though nobody saw the token as used; what the winner then saves is dead", async () => {
     const { tokens } = await signIn(house);
-    const { provider } = house.signIn;
+    const provider = house.signIn.provider();
     const [winner, loser] = await Promise.all([1, 2].map(() => provider.RefreshToken.find(tokens.refresh_token ?? "")));
     await winner?.consume();
     await expect(loser?.consume()).rejects.toMatchObject({ error: "invalid_grant" });
@@ -214,7 +214,7 @@ describe("a revoked grant", () => {
 
   it("is over before its tokens are deleted, should that fail", async () => {
     const { tokens } = await signIn(house);
-    const { provider } = house.signIn;
+    const provider = house.signIn.provider();
     const token = await provider.RefreshToken.find(tokens.refresh_token ?? "");
     const store = { ...house.store, deleteGrant: () => Promise.reject(new Error("the power fails")) };
     const sealing = { seal: (text: string) => text, open: (text: string) => text };
@@ -226,7 +226,7 @@ describe("a revoked grant", () => {
 
   it("stays revoked when a request in flight saves it, or a token of it, after the end", async () => {
     const { tokens } = await signIn(house);
-    const { provider } = house.signIn;
+    const provider = house.signIn.provider();
     const token = await provider.RefreshToken.find(tokens.refresh_token ?? "");
     const grant = await provider.Grant.find(token?.grantId ?? "");
     await postToken(house, { grant_type: "refresh_token", refresh_token: tokens.refresh_token ?? "" });

@@ -1,8 +1,9 @@
 import { isObject } from "@credence/protocol";
 import type { MarkProof } from "@credence/protocol/dpop";
 import type { GuardedFetch } from "@credence/protocol/fetch";
-import { errors, type JWK, type KoaContextWithOIDC, Provider } from "oidc-provider";
+import { errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { NamingSecrets } from "../directory/subject.ts";
+import type { SigningKeys } from "../keys/signing-keys.ts";
 import type { Store } from "../store/store.ts";
 import type { ArtifactPorts, Sealing } from "./artifacts.ts";
 import { type ClientProven, limitClients } from "./client-limit.ts";
@@ -19,13 +20,14 @@ import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
 import { alreadySignedOutPage, confirmSignOutPage, signedOutPage, switchPersonPage } from "./pages/sign-out-pages.ts";
 import { basePath, PATHS, urlBelow } from "./paths.ts";
+import { providerKeys } from "./provider-keys.ts";
 import { tookLastStep } from "./same-browser.ts";
 import { sourceOf } from "./source.ts";
 
 /** The part of the store that sign-in works with. */
 export type SignInStore = ArtifactPorts["store"] &
   FactorPorts["store"] &
-  Pick<Store, "person" | "personByEmail" | "agent" | "appByRelyingParty">;
+  Pick<Store, "person" | "personByEmail" | "agent" | "appByRelyingParty" | "beginAttempt" | "attemptSucceeded">;
 
 /** What the sign-in half needs from the house. */
 export interface ProviderOptions {
@@ -33,8 +35,10 @@ export interface ProviderOptions {
   readonly issuer: string;
   readonly store: SignInStore;
   readonly sealing: Sealing;
-  /** Private keys for ID tokens; the first one's algorithm is the default. */
-  readonly jwks: { readonly keys: readonly JWK[] };
+  /** Keys for ID tokens, as they are now; the first signer's algorithm is the default. */
+  readonly signing: () => SigningKeys;
+  /** Seconds for which others may keep our JWKS. */
+  readonly jwksAge: number;
   /** Signing keys of cookies, the newest first. */
   readonly cookieKeys: readonly string[];
   /** Seconds since the epoch. */
@@ -62,16 +66,19 @@ export interface ProviderOptions {
 /**
  * Makes the OpenID provider: authorize, code + PKCE, refresh with rotation, userinfo, sign-out, metadata, keys.
  *
+ * @param keys - Those that it signs with and publishes, for as long as it lives.
  * @throws TypeError when the issuer or keys can not be used.
  * @see OpenID Connect Core 1.0; RFC 9700; RFC 9207
  */
-export function createProvider(options: ProviderOptions): Provider {
+export function createProvider(options: ProviderOptions, keys: SigningKeys): Provider {
   const { issuer, store, sealing, now, lifetimes } = options;
   const ports: ArtifactPorts = { store, sealing, now };
   const show = shower(options.house);
   const provider = new Provider(issuer, {
     ...configure({
       ...options,
+      jwks: { keys: providerKeys(keys) },
+      algorithms: keys.signers.map(({ alg }) => alg),
       adapter: { ...options, ...ports, store, grantLifetime: lifetimes.grant },
       people: store,
       fetch: asFetch(options.fetch),
@@ -223,6 +230,7 @@ const USED_ALREADY = /already (?:used|consumed)$/;
 async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, show: Show): Promise<void> {
   const { route } = ctx.oidc;
   if (route === "authorization" || route === "resume") await noteUse(ctx, options);
+  if (route === "jwks") ctx.set("cache-control", `public, max-age=${options.jwksAge}`);
   if (route === "discovery" && isObject(ctx.body)) ctx.body = completeMetadata(ctx.body);
   if (route === "end_session_confirm") await recordSignOut(ctx, options);
   if (route === "revocation") await recordRevocation(ctx, options);

@@ -1,9 +1,11 @@
+import type { RequestListener } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Provider } from "oidc-provider";
 import type { ArtifactPorts } from "./artifacts.ts";
 import { DEFAULT_LIFETIMES, type Lifetimes } from "./configuration.ts";
 import { createCredentialCheck } from "./credentials.ts";
+import { currentProvider } from "./current-provider.ts";
 import { createFactorChecks } from "./factors/factor-checks.ts";
 import type { FactorPorts } from "./factors/factors.ts";
 import { passkeyPlace } from "./factors/passkeys.ts";
@@ -14,7 +16,7 @@ import { type Assets, loadAssets } from "./pages/assets.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type RenderedPage, render } from "./pages/page.ts";
 import { basePath } from "./paths.ts";
-import { createProvider, type ProviderOptions } from "./provider.ts";
+import type { ProviderOptions } from "./provider.ts";
 import { type LiveRefreshToken, refreshTokenAlive } from "./refresh-tokens.ts";
 
 /** What a deployment says of its sign-in. */
@@ -28,7 +30,10 @@ export interface SignInOptions extends Omit<ProviderOptions, "house" | "lifetime
 
 /** The sign-in half of the house. */
 export interface SignIn {
-  readonly provider: Provider;
+  /** oidc-provider as it is now: another one after each change of the keys. */
+  readonly provider: () => Provider;
+  /** What oidc-provider answers. */
+  readonly handle: RequestListener;
   readonly pages: Hono<{ Bindings: HttpBindings }>;
   /** Whether the session of an ID token's `sid` lives. `now` in seconds since the epoch. */
   readonly alive: (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
@@ -49,7 +54,10 @@ export function createSignIn(options: SignInOptions): SignIn {
   const open = rememberingOpener(sealing);
   const assets = loadAssets(basePath(issuer));
   const house = createHouse(options, assets);
-  const provider = createProvider({ ...options, lifetimes, house });
+  const current = currentProvider({ ...options, lifetimes, house });
+  // What it can not use, it shall say at the start.
+  current();
+  const provider = () => current().provider;
   const check = createCredentialCheck(options);
   const place = passkeyPlace(issuer);
   const factors: FactorPorts = { store, sealing, now };
@@ -73,9 +81,10 @@ export function createSignIn(options: SignInOptions): SignIn {
   });
   return {
     provider,
+    handle: (req, res) => current().handle(req, res),
     pages,
     alive: (sid, agentId, at) => sessionAlive({ store, open }, sid, agentId, at),
-    refreshTokenAlive: (token) => refreshTokenAlive(provider, token),
+    refreshTokenAlive: (token) => refreshTokenAlive(provider(), token),
     async tooManyPage() {
       const ours = await house();
       return render(ours, errorPage(ours, { ...errorWords("slow_down", 429), code: "slow_down" }));

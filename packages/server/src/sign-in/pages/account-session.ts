@@ -17,7 +17,8 @@ const FORM_LIFETIME = 3_600;
 /** What the account's pages need to know who is there. */
 export interface AccountSessionPorts {
   readonly issuer: string;
-  readonly provider: Provider;
+  /** Another one after each change of the keys. */
+  readonly provider: () => Provider;
   readonly factors: FactorPorts;
   readonly people: { person(id: string): Promise<Person | undefined> };
   readonly place: PasskeyPlace | undefined;
@@ -37,7 +38,8 @@ export interface SignedIn {
 
 /** Reads the session that this browser has at the IdP: the one that agents' sign-ins make, and that its cookie names. */
 export async function signedIn(ports: AccountSessionPorts, c: Ctx): Promise<SignedIn | undefined> {
-  const { provider, factors: factorPorts } = ports;
+  const { factors: factorPorts } = ports;
+  const provider = ports.provider();
   const session = await provider.Session.get(provider.createContext(c.env.incoming, c.env.outgoing));
   const { accountId, loginTs, acr, uid } = session;
   const person = accountId === undefined ? undefined : await ports.people.person(accountId);

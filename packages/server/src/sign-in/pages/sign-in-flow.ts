@@ -22,7 +22,8 @@ import type { SignInPaths, SignInProblem, SignInView } from "./sign-in-page.ts";
 /** What the flow of a sign-in needs. */
 export interface FlowPorts {
   readonly issuer: string;
-  readonly provider: Provider;
+  /** Another one after each change of the keys. */
+  readonly provider: () => Provider;
   readonly artifacts: ArtifactPorts;
   readonly factors: FactorPorts;
   readonly people: { person(id: string): Promise<Person | undefined> };
@@ -71,7 +72,7 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
 
   const flow: Flow = {
     async interactionOf(c) {
-      const interaction = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
+      const interaction = await provider().interactionDetails(c.env.incoming, c.env.outgoing);
       if (interaction.uid !== c.req.param("uid")) throw new errors.SessionNotFound("another sign-in's cookie");
       return interaction;
     },
@@ -99,7 +100,7 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
     async show(c, interaction, { page, email, passkeys = "nobody", problem }) {
       const { client_id: clientId, redirect_uri: redirectUri } = interaction.params;
       // An agent of the directory, or an app that signs people in: read anew, since either may have gone meanwhile.
-      const client = await provider.Client.find(String(clientId));
+      const client = await provider().Client.find(String(clientId));
       if (client === undefined) return refuse(c, 400, "invalid_client", "client gone during sign-in");
       const view: SignInView = {
         paths: flow.pathsOf(interaction),
@@ -117,7 +118,7 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
     async cancel(c, interaction) {
       await dropProgress(artifacts, interaction);
       const result = isStepUp(interaction) ? UNMET : CANCELLED;
-      return c.redirect(await provider.interactionResult(c.env.incoming, c.env.outgoing, result), 303);
+      return c.redirect(await provider().interactionResult(c.env.incoming, c.env.outgoing, result), 303);
     },
 
     pathsOf({ uid }) {
@@ -156,7 +157,7 @@ export function createFlow(ports: FlowPorts, { show, refuse }: Answers): Flow {
     const login = { accountId: person.id, ...described(methods), ts: at, remember: false };
     const step = lastStep(when);
     const result = { login, ...step.mark };
-    const returnTo = await provider.interactionResult(c.env.incoming, c.env.outgoing, result);
+    const returnTo = await provider().interactionResult(c.env.incoming, c.env.outgoing, result);
     c.header("set-cookie", lastStepCookie(step, returnTo), { append: true });
     return c.redirect(returnTo, 303);
   }
