@@ -8,6 +8,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { arrows } from "./arrows.ts";
 import { build } from "./build.ts";
 import { checkBundles } from "./bundle.ts";
+import { checkPublishedTypes } from "./published-types.ts";
 import { checkSnippets } from "./snippets.ts";
 import { checkRan, checkStandards } from "./standards.ts";
 import { type Outcome, tool } from "./tool.ts";
@@ -57,6 +58,11 @@ const CHECKS: readonly Check[] = [
     mend: `See \`exports\`, \`files\` and \`bin\` in ${path}/package.json; the check \`build\` must pass first.`,
     run: () => tool("publint", "src/cli.js", ["run", path, "--pack", "false", "--strict"]),
   })),
+  {
+    name: "published types",
+    mend: "See `exports` in the package's package.json: each entry has `types` beside its code, both as ES modules.",
+    run: async () => failures(await checkPublishedTypes()),
+  },
   {
     name: "bundle",
     mend: "Modules of Node belong into a subpath that says so; sizes and what else is forbidden stand in scripts/bundle.ts.",

@@ -1,6 +1,7 @@
-import { existsSync, globSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { installed } from "../test/runtimes/runtimes.ts";
 import { type Consumer, createConsumer, LIBRARIES, specifiersOf } from "./consumer.ts";
 import { command, tool } from "./tool.ts";
 
@@ -51,6 +52,33 @@ describe.each(LIBRARIES)("the packed package %s", (library) => {
     writeFileSync(join(project, `${library}.json`), JSON.stringify({ compilerOptions, files: [`${library}.ts`] }));
     expect(await tool("typescript", "bin/tsc", ["-p", `${library}.json`], project)).toEqual({ ok: true, output: "" });
   });
+});
+
+/** TypeScript as this repository has it, and the oldest that is supported. */
+const COMPILERS = [
+  ["TypeScript 7", async () => join(ROOT, "node_modules/typescript/bin/tsc")],
+  ["TypeScript 5.9", () => installed("typescript-5.9/bin/tsc", "TypeScript 5.9")],
+] as const;
+
+describe.each(COMPILERS)("with %s", (name, compiler) => {
+  it.each(LIBRARIES)(
+    "what may be written with %s compiles, and what may not does not",
+    async (library) => {
+      // Every line that must not compile says so itself; one that does compile is an error then.
+      const file = `may-${library}.ts`;
+      cpSync(join(ROOT, "test/types", `${library}.ts`), join(project, file));
+      const compilerOptions = {
+        ...{ target: "es2023", lib: ["es2023", "dom", "dom.iterable"], module: "nodenext", noEmit: true },
+        ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: true },
+        ...{ types: ["node"], typeRoots: [join(ROOT, "node_modules", "@types")] },
+      };
+      const config = `may-${library}-${name.replaceAll(" ", "-")}.json`;
+      writeFileSync(join(project, config), JSON.stringify({ compilerOptions, files: [file] }));
+      const compiled = await command(process.execPath, [await compiler(), "-p", config, "--pretty", "false"], project);
+      expect(compiled).toEqual({ ok: true, output: "" });
+    },
+    120_000,
+  );
 });
 
 it("the types of protocol hold without those of Node, checked to the last declaration", async () => {

@@ -54,18 +54,22 @@ export const RUNTIMES: readonly Runtime[] = [
 /** A runtime that npm brings along, into a folder of its own. */
 function ofNpm(name: string, path: string, args: readonly string[], sqlite: boolean): Runtime {
   const run = async (folder: string): Promise<Ran> => {
-    await ensureInstalled(
-      HERE,
-      (line) => process.stderr.write(`${line}\n`),
-      "the runtimes that the libraries are tested on",
-    );
-    const binary = join(HERE, "node_modules", path);
-    if (!existsSync(binary)) {
-      throw new Error(`${name} is not in ${HERE}/node_modules. To mend it: npm ci in test/runtimes, with a network.`);
-    }
-    return spawned(binary, args, folder, sqlite);
+    return spawned(await installed(path, name), args, folder, sqlite);
   };
   return { name, node: true, sqlite, available: onLinux, run };
+}
+
+/**
+ * What npm brings along for these tests alone, installed when it is needed.
+ * @param path - In `node_modules`.
+ * @param name - For people.
+ * @returns the whole path. Rejects with a sentence for people when it can not be had.
+ */
+export async function installed(path: string, name: string): Promise<string> {
+  await ensureInstalled(HERE, (line) => process.stderr.write(`${line}\n`), "what the libraries are tested on");
+  const whole = join(HERE, "node_modules", path);
+  if (existsSync(whole)) return whole;
+  throw new Error(`${name} is not at ${whole}. To mend it: npm ci in test/runtimes, with a network.`);
 }
 
 async function spawned(binary: string, args: readonly string[], folder: string, sqlite: boolean): Promise<Ran> {
