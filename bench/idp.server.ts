@@ -2,7 +2,10 @@
 import { join } from "node:path";
 import type { PublicJwk } from "@credence/protocol/jws";
 import { findPort } from "../examples/demo/src/processes.ts";
-import { openKeyring } from "../packages/server/src/keys/keyring.ts";
+import { openDataKey } from "../packages/server/src/keys/data-key.ts";
+import { openKeyEncryption } from "../packages/server/src/keys/kek.ts";
+import { createSealer } from "../packages/server/src/keys/seal.ts";
+import { openKey } from "../packages/server/src/keys/stored-key.ts";
 import { openLog } from "../packages/server/src/log.ts";
 import { startServer } from "../packages/server/src/server.ts";
 import { onEnd, optionsOf, tellReady } from "./harness/server.ts";
@@ -31,7 +34,16 @@ const server = await startServer({
 });
 const { revision } = await server.store.organization();
 await server.store.replaceOrganization(await benchOrganization(size, agentKey), revision);
-const keyring = await openKeyring({ store: server.store, keyFile, dataDir, now: () => Math.floor(Date.now() / 1_000) });
 // The key goes to the bench, which makes ID tokens of one that a real sign-in gave.
-tellReady({ url: issuer, jwk: keyring.signingKeys("idp")[0]?.privateJwk });
+tellReady({ url: issuer, jwk: await idTokenKey() });
 onEnd(() => server.close());
+
+async function idTokenKey() {
+  const secret = () => AGENT.clientSecret;
+  const openKek = () => openKeyEncryption({ file: keyFile }, false, { env: {}, secret });
+  const dataKey = await openDataKey({ store: server.store, openKek });
+  const { keys } = await server.store.keyRing();
+  const stored = keys.find(({ use, alg, state }) => use === "idp" && alg === "ES256" && state === "active");
+  const half = stored && (await openKey(stored, createSealer(dataKey))).privateHalf;
+  return half && "privateJwk" in half ? half.privateJwk : undefined;
+}
