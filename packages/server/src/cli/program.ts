@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { CredenceError } from "@credence/protocol";
 import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";
+import { version } from "../config/version.ts";
 import { auditCommand } from "./audit.ts";
 import { completionCommand } from "./completion.ts";
 import { keysCommand } from "./keys.ts";
@@ -61,12 +61,4 @@ export async function runProgram(
     return 1;
   }
   return code;
-}
-
-function version(): string {
-  // From src/cli and from dist/cli alike.
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest
-    ? String(manifest.version)
-    : "unknown";
 }

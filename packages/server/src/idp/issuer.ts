@@ -1,4 +1,9 @@
-import { type SubjectRequest, type TokenExchangeEndpoint, tokenExchangeEndpoint } from "@credence/issuer";
+import {
+  type IssuerPorts,
+  type SubjectRequest,
+  type TokenExchangeEndpoint,
+  tokenExchangeEndpoint,
+} from "@credence/issuer";
 import { type Result, refuse } from "@credence/protocol";
 import type { MarkProof } from "@credence/protocol/dpop";
 import { type JwsAlgorithm, type KeySource, type Signer, signJwt } from "@credence/protocol/jws";
@@ -41,12 +46,25 @@ export interface IdpIssuerOptions extends Omit<ClientPorts, "store"> {
   readonly now: () => number;
   /** Told of every failure of a port, with the decision id. */
   readonly onFault: (error: unknown, id: string) => void;
+  /** Puts something around the ports that watches them: traces. */
+  readonly observed?: (ports: Ports) => Ports;
 }
+
+type Ports = IssuerPorts<AuthenticatedAgent, SignedInPerson>;
 
 /** Binds the issuer's ports to this house: directory, sessions, policy, record and keys. */
 export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoint {
   const { issuer, store, audit, signer, defaultLifetime, naming, now, onFault } = options;
   const subject: SubjectPorts = { ...options, checkSignature: rememberingCheck(options.algorithms, options.keys) };
+  const ports: Ports = {
+    authenticate: async (request) =>
+      withinLimit(await authenticateAgent(request, options), request.source, options.proven),
+    verifySubject: (request) => verifySubject(request, subject, options),
+    verifyActor: (request) => verifyActor(request, options),
+    decide: (question) => decideExchange(question, { store, defaultLifetime, naming }),
+    record: (event) => recordExchange(event, audit),
+    sign: ({ typ }, claims) => signJwt(typ, claims, signer()),
+  };
   return tokenExchangeEndpoint<AuthenticatedAgent, SignedInPerson>({
     issuer,
     now,
@@ -56,15 +74,7 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoin
       markUsed: options.markProofUsed,
       ...(options.nonceSecret === undefined ? {} : { nonces: endpointNonces(options.nonceSecret) }),
     },
-    ports: {
-      authenticate: async (request) =>
-        withinLimit(await authenticateAgent(request, options), request.source, options.proven),
-      verifySubject: (request) => verifySubject(request, subject, options),
-      verifyActor: (request) => verifyActor(request, options),
-      decide: (question) => decideExchange(question, { store, defaultLifetime, naming }),
-      record: (event) => recordExchange(event, audit),
-      sign: ({ typ }, claims) => signJwt(typ, claims, signer()),
-    },
+    ports: options.observed?.(ports) ?? ports,
   });
 }
 
