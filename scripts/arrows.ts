@@ -52,6 +52,7 @@ const ROOMS: Readonly<Record<string, number>> = {
   idp: 4,
   gateway: 4,
   http: 5,
+  operations: 6,
   config: 6,
   cli: 7,
 };
