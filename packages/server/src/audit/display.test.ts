@@ -64,7 +64,7 @@ describe("an event as a line", () => {
       { id: "connection-expired", connection: "d", detail: "since noon" },
     ];
     expect(line({ reasons })).toContain("connection-off (connection c), connection-expired (connection d: since noon)");
-    expect(line({ altered: ["person.id"] })).toContain("ALTERED: person.id");
+    expect(line({ altered: ["person"] })).toContain("ALTERED: person");
     expect(line({ key: { kid: "k", use: "idp", alg: "ES256" } })).toContain("idp ES256 k");
     expect(line({ client: "https://c.example/id", audience: "https://a.example" })).toContain(
       "https://c.example/id → https://a.example",

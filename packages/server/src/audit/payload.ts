@@ -1,7 +1,8 @@
+import { isObject } from "@credence/protocol";
 import { z } from "zod";
 import type { AuditPersonal } from "../store/store.ts";
-import { canonicalJson, commit, commitmentOf } from "./chain.ts";
-import { AUDIT_CODES, type AuditEvent, type RecordedEvent } from "./event.ts";
+import { commit, commitmentOf } from "./chain.ts";
+import { AUDIT_CODES, type AuditEvent, type AuditPerson, type RecordedEvent } from "./event.ts";
 
 /** Characters of a text. */
 const LONGEST_TEXT = 300;
@@ -20,59 +21,67 @@ export interface EncodedEvent {
  * @param time - Seconds since the epoch, for an event that brings none.
  */
 export function encodeEvent(event: AuditEvent, time: number): EncodedEvent {
-  const { open, personal } = partPersonal(bound(event) as AuditEvent);
-  const committed = personal.map(([field, value]) => ({ field, value, ...commit(field, value) }));
-  const commitments = Object.fromEntries(committed.map(({ field, commitment }) => [field, commitment]));
-  const payload = canonicalJson({
+  const { open, personal } = partPersonal(event);
+  const commitments: Record<string, string> = {};
+  const beside: { field: string; salt: string; value: string }[] = [];
+  for (const [field, value] of personal) {
+    const { salt, commitment } = commit(field, value);
+    commitments[field] = commitment;
+    beside.push({ field, salt, value });
+  }
+  const payload = boundedJson({
     v: 1,
     ...open,
     time: Math.round((event.time ?? time) * 1_000) / 1_000,
-    ...(committed.length > 0 ? { personal: commitments } : {}),
+    ...(beside.length > 0 ? { personal: commitments } : {}),
   });
-  return { payload, personal: committed.map(({ field, salt, value }) => ({ field, salt, value })) };
+  return { payload, personal: beside };
 }
 
 /**
- * Cuts every text and list, and makes texts well-formed: what can be sent must not fill the disk, and what is stored must
- * be readable by any JSON parser.
+ * JSON with one spelling: members sorted by UTF-16 code units, no spaces, `undefined` left out. Every text and list in it is cut, and
+ * texts are well-formed: what can be sent must not fill the disk, and what is stored must be readable by any JSON parser.
+ * The names of members are ours, and need no escape.
+ * @see RFC 8785 §3.2
  */
-function bound(value: unknown): unknown {
-  if (typeof value === "string") {
-    return wellFormed(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT - 1)}…` : value);
-  }
-  if (Array.isArray(value)) return value.slice(0, LONGEST_LIST).map(bound);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, bound(inner)]));
+function boundedJson(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(boundedText(value));
+  if (Array.isArray(value)) return `[${value.slice(0, LONGEST_LIST).map(boundedJson).join(",")}]`;
+  if (!isObject(value)) return JSON.stringify(value);
+  const names = Object.keys(value).filter((name) => value[name] !== undefined);
+  return `{${names
+    .sort()
+    .map((name) => `"${name}":${boundedJson(value[name])}`)
+    .join(",")}}`;
 }
 
 /** Half a surrogate pair has no UTF-8: it becomes U+FFFD. */
-function wellFormed(text: string): string {
-  return Buffer.from(text, "utf8").toString("utf8");
+function boundedText(text: string): string {
+  return (text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1)}…` : text).toWellFormed();
 }
 
 type Field = readonly [field: string, value: string];
 
+/** The person is one field: whoever is erased is erased with all that says who they were. */
 function partPersonal(event: AuditEvent): { open: object; personal: readonly Field[] } {
   const { person, source, changes, failures, ...rest } = event;
-  const found: [string, string | undefined][] = [
-    ["person.id", person?.id],
-    ["person.email", person?.email],
-    ["person.name", person?.name],
-    ["source", source],
-  ];
-  const openChanges = changes?.map((change, n) => {
+  const personal: Field[] = [];
+  const part = (field: string, value: string | undefined): void => {
+    if (value !== undefined) personal.push([field, boundedText(value)]);
+  };
+  if (person !== undefined) personal.push(["person", boundedJson(person)]);
+  part("source", source);
+  const openChanges = changes?.slice(0, LONGEST_LIST).map((change, n) => {
     if (change.kind !== "person") return change;
-    found.push([`changes.${n}.id`, change.id]);
+    part(`changes.${n}.id`, change.id);
     return { action: change.action, kind: change.kind };
   });
-  const openFailures = failures?.map(({ reason, count, source: from, sample }, n) => {
-    found.push([`failures.${n}.source`, from], [`failures.${n}.sample`, sample]);
+  const openFailures = failures?.slice(0, LONGEST_LIST).map(({ reason, count, source: from, sample }, n) => {
+    part(`failures.${n}.source`, from);
+    part(`failures.${n}.sample`, sample);
     return { reason, count };
   });
-  return {
-    open: { ...rest, changes: openChanges, failures: openFailures },
-    personal: found.filter((field): field is [string, string] => field[1] !== undefined),
-  };
+  return { open: { ...rest, changes: openChanges, failures: openFailures }, personal };
 }
 
 // --- Reading ------------------------------------------------------------------------------------------------------------
@@ -126,10 +135,16 @@ const payloadSchema = z.strictObject({
 /** A payload, parsed. */
 export type Payload = z.infer<typeof payloadSchema>;
 
+const personSchema = z.strictObject({ id: z.string(), email: text, name: text });
+
 /** @returns the payload, or `undefined` when it is none of ours. */
 export function parsePayload(json: string): Payload | undefined {
+  return payloadSchema.safeParse(parseJson(json)).data;
+}
+
+function parseJson(json: string): unknown {
   try {
-    return payloadSchema.safeParse(JSON.parse(json)).data;
+    return JSON.parse(json);
   } catch {
     return undefined;
   }
@@ -159,12 +174,9 @@ export function decodeEvent(
   const values = new Map(personal.map((one) => [one.field, altered.has(one.field) ? ALTERED : one.value]));
   const erased = Object.keys(commitments).filter((field) => !values.has(field));
   const value = (field: string) => (field in commitments ? (values.get(field) ?? ERASED) : undefined);
-  const id = value("person.id");
   return {
     ...event,
-    ...(id === undefined
-      ? {}
-      : { person: { id, ...optional("email", value("person.email")), ...optional("name", value("person.name")) } }),
+    ...optional("person", readPerson(value("person"))),
     ...optional("source", value("source")),
     ...optional(
       "changes",
@@ -181,6 +193,13 @@ export function decodeEvent(
     ...(erased.length > 0 ? { erased } : {}),
     ...(altered.size > 0 ? { altered: [...altered] } : {}),
   };
+}
+
+/** The person as they were recorded; where nothing can be told of them, why. */
+function readPerson(text: string | undefined): AuditPerson | undefined {
+  if (text === undefined) return undefined;
+  if (text === ERASED) return { id: ERASED };
+  return personSchema.safeParse(parseJson(text)).data ?? { id: ALTERED };
 }
 
 /** A member that is there or not: never there and `undefined`. */
