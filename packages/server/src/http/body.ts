@@ -28,8 +28,9 @@ function collect(req: IncomingMessage, limit: number): Promise<Buffer | undefine
     });
     req.on("end", () => resolve(Buffer.concat(chunks)));
     req.on("error", reject);
-    // Without an end before it. After one this tells of nothing.
-    req.on("close", () => reject(new Error("the client went away")));
+    req.on("close", () => {
+      if (!req.readableEnded) reject(new Error("the client went away"));
+    });
   });
 }
 
