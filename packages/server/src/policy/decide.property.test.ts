@@ -104,15 +104,38 @@ function naive(f: Facts): Essence {
   for (const resource of f.asked.resource) if (new Set(f.app.resources).has(resource) === false) return deny;
   for (const scope of f.asked.scope ?? []) if (!Object.keys(f.app.scopes).includes(scope)) return deny;
   const only = f.app.resources.length === 1 ? f.app.resources[0] : undefined;
-  const [first = deny, ...others] =
-    f.asked.resource.length === 0 ? [naiveAt(f, only)] : f.asked.resource.map((target) => naiveAt(f, target));
-  const all = [first, ...others];
-  for (const effect of ["deny", "step-up"]) for (const one of all) if (one.effect === effect) return one;
-  if (!all.every(({ scope }) => scope?.join() === first.scope?.join())) return deny;
-  return { ...first, lifetime: Math.min(...all.map(({ lifetime = -1 }) => lifetime)) };
+  const targets = f.asked.resource.length === 0 ? [only] : f.asked.resource;
+  const all = targets.map((target) => naiveAt(f, target));
+  if (all.some(({ effect }) => effect === "deny")) return deny;
+  if (all.some(({ effect }) => effect === "step-up")) {
+    const maxAge = Math.min(...all.map((one) => one.needs.maxAge));
+    const acr = ACR_VALUES[Math.max(...all.map((one) => one.needs.strength))];
+    const signedIn = {
+      ...f.authentication,
+      ...(Number.isFinite(maxAge) ? { authTime: f.now - maxAge } : {}),
+      ...(acr ? { acr } : {}),
+    };
+    // Nobody is sent to sign in for a denial.
+    if (naive({ ...f, authentication: signedIn }).effect !== "permit") return deny;
+    return {
+      effect: "step-up",
+      ...(Number.isFinite(maxAge) ? { maxAge } : {}),
+      ...(acr ? { acrValues: [acr] } : {}),
+    };
+  }
+  const [first] = all;
+  if (!first || !all.every(({ scope }) => scope?.join() === first.scope?.join())) return deny;
+  return {
+    effect: "permit",
+    scope: first.scope ?? [],
+    lifetime: Math.min(...all.map(({ lifetime = -1 }) => lifetime)),
+  };
 }
 
-function naiveAt(f: Facts, target: string | undefined): Essence {
+/** With what a sign-in must be like to keep all that is granted, and to get what is one step-up away. */
+type At = Essence & { needs: { maxAge: number; strength: number } };
+
+function naiveAt(f: Facts, target: string | undefined): At {
   const byName = (f.asked.scope ?? []).length > 0;
   const me = new Set<string>(["everyone", `person:${f.person.id}`, ...f.person.groups.map((g) => `group:${g}`)]);
   const order: readonly string[] = ACR_VALUES;
@@ -121,11 +144,12 @@ function naiveAt(f: Facts, target: string | undefined): Essence {
 
   const granted: string[] = [];
   const lifetimes: number[] = [];
-  const away: { scope: string; maxAge: number; strength: number }[] = [];
+  const kept: At["needs"][] = [];
+  const away: At["needs"][] = [];
   for (const scope of Object.keys(f.app.scopes)) {
     if (byName && !f.asked.scope?.includes(scope)) continue;
     let given = false;
-    let best: { maxAge: number; strength: number } | undefined;
+    let best: At["needs"] | undefined;
     for (const c of f.connections) {
       if (!c.enabled || (c.expires ?? Number.POSITIVE_INFINITY) <= f.now) continue;
       if (![...c.people].some((who) => me.has(who))) continue;
@@ -139,26 +163,24 @@ function naiveAt(f: Facts, target: string | undefined): Essence {
       if (age <= maxAge && strongEnough) {
         given = true;
         lifetimes.push(Math.min(c.lifetime ?? f.defaultLifetime, (c.expires ?? Number.POSITIVE_INFINITY) - f.now));
-      } else if (c.conditions.acr === undefined || strength >= 0) {
-        const better = !best || strength < best.strength || (strength === best.strength && maxAge > best.maxAge);
-        if (better) best = { maxAge, strength };
       }
+      if (c.conditions.acr !== undefined && strength < 0) continue;
+      const better = !best || strength < best.strength || (strength === best.strength && maxAge > best.maxAge);
+      if (better) best = { maxAge, strength };
     }
     if (given) granted.push(scope);
-    else if (best) away.push({ scope, ...best });
+    if (best) (given ? kept : away).push(best);
   }
   const everythingLeftIsAway = granted.length === 0 && away.length > 0;
-  if (byName ? away.length > 0 : everythingLeftIsAway) {
-    const maxAge = Math.min(...away.map((one) => one.maxAge));
-    const value = order[Math.max(...away.map((one) => one.strength))];
-    return {
-      effect: "step-up",
-      ...(Number.isFinite(maxAge) ? { maxAge } : {}),
-      ...(value === undefined ? {} : { acrValues: [value] }),
-    };
-  }
-  if (granted.length === 0) return { effect: "deny" };
-  return { effect: "permit", scope: granted.sort(), lifetime: lifetimes.sort((a, b) => a - b)[0] ?? -1 };
+  const wait = byName ? away.length > 0 : everythingLeftIsAway;
+  const counted = wait ? [...kept, ...away] : kept;
+  const needs = {
+    maxAge: Math.min(...counted.map((one) => one.maxAge)),
+    strength: Math.max(...counted.map((one) => one.strength)),
+  };
+  if (wait) return { effect: "step-up", needs };
+  if (granted.length === 0) return { effect: "deny", needs };
+  return { effect: "permit", scope: granted.sort(), lifetime: lifetimes.sort((a, b) => a - b)[0] ?? -1, needs };
 }
 
 function essence(decision: Decision): Essence {

@@ -84,6 +84,16 @@ describe("a step-up tells", () => {
     expect(decision).toMatchObject({ effect: "step-up", refusal: { reason: "acr-too-weak" }, maxAge: 30 });
   });
 
+  it("a sign-in by which nothing is lost that is granted already", () => {
+    const passkey = connection({ id: "passkey", conditions: { acr: "phr", maxAge: 3_600 } });
+    const recent = { ...young, conditions: { acr: "urn:credence:acr:mfa", maxAge: 30 } };
+    const asked = { resource: [], scope: ["read", "write"] };
+    const authentication = { authTime: NOW - 60, acr: "phr" };
+    // A code would do for `write`, but take `read` away: the next request would want a passkey again.
+    const decision = decide(facts({ authentication, asked, connections: [passkey, recent] }));
+    expect(decision).toMatchObject({ effect: "step-up", acrValues: ["phr"], maxAge: 30 });
+  });
+
   it("the strongest way to sign in that any of the scopes takes", () => {
     const wants = (id: string, scope: string, acr: string) => connection({ id, scopes: [scope], conditions: { acr } });
     const decision = decide(
@@ -112,6 +122,22 @@ describe("several resources", () => {
       }),
     );
     expect(decision).toMatchObject({ effect: "step-up", maxAge: 30 });
+  });
+
+  it("each of which needs another sign-in: one that meets both", () => {
+    const connections = [
+      connection({ id: "a", resources: [MCP], conditions: { acr: "phr" } }),
+      connection({ id: "b", resources: [FILES], conditions: { maxAge: 30 } }),
+    ];
+    const decision = decide(facts({ ...atBoth("read"), connections }));
+    expect(decision).toMatchObject({ effect: "step-up", acrValues: ["phr"], maxAge: 30 });
+    expect(decision.reasons.map((reason) => reason.connection)).toEqual(["a", "b"]);
+  });
+
+  it("of which one would give more after a new sign-in: nobody is sent to sign in for a denial", () => {
+    const connections = [connection(), { ...young, resources: [FILES] }];
+    const decision = decide(facts({ ...atBoth("read", "write"), connections }));
+    expect(decision).toMatchObject({ effect: "deny", refusal: { reason: "resources-differ" } });
   });
 
   it("with the same two scopes at each", () => {

@@ -5,7 +5,7 @@ import type { Connection } from "../directory/types.ts";
 import { type Assessment, assess, CONDITIONS, isStepUpAway } from "./conditions.ts";
 import type { Decision, DecisionReason, Denial, Granted, NearMiss, Permit } from "./decision.ts";
 import type { Facts } from "./facts.ts";
-import { neededSignIn } from "./step-up.ts";
+import { afterSignIn, type Outlook, stepUp } from "./step-up.ts";
 
 /**
  * May this agent reach this app for this person, now, and for what? Pure: the same facts give the same decision.
@@ -20,65 +20,90 @@ import { neededSignIn } from "./step-up.ts";
 export function decide(facts: Facts): Decision {
   const refused = refusedParty(facts) ?? refusedRequest(facts);
   if (refused) return denial(facts, refused, [{ id: refused.reason }], []);
-  const [first, ...others] = resourcesMeant(facts);
-  const decision = decideAt(first, facts);
-  if (others.length === 0) return decision;
-  return together([decision, ...others.map((resource) => decideAt(resource, facts))], facts);
+  const resources = resourcesMeant(facts);
+  return resources.length === 1 ? decideAt(outlookAt(resources[0], facts), facts) : together(resources, facts);
 }
 
-/** What the connections grant at one resource; `undefined`: at the app as a whole. */
-function decideAt(resource: string | undefined, facts: Facts): Decision {
+/** What the connections say at one resource; `undefined`: at the app as a whole. */
+function outlookAt(resource: string | undefined, facts: Facts): Outlook {
   const assessments = facts.connections
     .filter(({ agent, app }) => agent === facts.agent.id && app === facts.app.id)
     .map((connection) => assess(connection, resource, facts))
     .sort((a, b) => compare(a.connection.id, b.connection.id));
   const granting = assessments.filter(({ failed }) => failed.length === 0);
-  const scope = scopesOf(granting);
+  const scopes = scopesOf(granting);
   const details = detailsOf(granting, facts);
   const away = assessments.filter(isStepUpAway);
   const missing = {
-    scopes: scopesOf(away).filter((one) => !scope.includes(one)),
+    scopes: scopesOf(away).filter((one) => !scopes.includes(one)),
     details: detailsOf([...granting, ...away], facts).filter((one) => !detailsWithin([one], details)),
   };
-  const nearMisses = assessments.flatMap(nearMiss);
+  const nothing = scopes.length === 0 && details.length === 0;
+  // Where nothing is named, what is away is left out as long as something is left.
+  const wanted = namesWhat(facts) || nothing ? missing : { scopes: [], details: [] };
+  return { resource, assessments, granting, away, granted: { scopes, details }, missing: wanted };
+}
 
-  const nothing = scope.length === 0 && details.length === 0;
-  const isAway = missing.scopes.length > 0 || missing.details.length > 0;
-  if (isAway && (namesWhat(facts) || nothing)) {
-    const { needed, ...signIn } = neededSignIn(away, missing);
-    const { reason } = signIn.refusal;
-    const reasons = needed.map((assessment) => reasonOf(reason, assessment));
-    return { effect: "step-up", id: facts.id, reasons, nearMisses, ...signIn };
+/** What the connections grant at one resource. */
+function decideAt(outlook: Outlook, facts: Facts): Decision {
+  const { resource, assessments, granting, granted, missing } = outlook;
+  const nearMisses = assessments.flatMap(nearMiss);
+  if (missing.scopes.length > 0 || missing.details.length > 0) {
+    const { needed, ...asked } = stepUp([outlook]);
+    const reasons = needed.map((assessment) => reasonOf(asked.refusal.reason, assessment));
+    return { effect: "step-up", id: facts.id, reasons, nearMisses, ...asked };
   }
-  if (nothing) return denialByPolicy(facts, assessments, nearMisses);
+  if (granted.scopes.length === 0 && granted.details.length === 0) {
+    return denialByPolicy(facts, assessments, nearMisses);
+  }
   const resources = resource === undefined ? [] : [resource];
-  return permit(facts, granting, { scope, resources, authorizationDetails: details }, nearMisses);
+  const what = { scope: granted.scopes, resources, authorizationDetails: granted.details };
+  return permit(facts, granting, what, nearMisses);
 }
 
 /**
  * Several resources in one request are granted only when the same is granted at each: one token must not give the cross
- * product. What is denied at one of them is denied.
+ * product. What is denied at one of them is denied. One sign-in answers the step-ups of all of them, and none is asked for
+ * where it would end in a denial.
  * @see ID-JAG draft §4.3.3, RFC 8707 §2.2
  */
-function together(decisions: readonly Decision[], facts: Facts): Decision {
-  const refused =
-    decisions.find(({ effect }) => effect === "deny") ?? decisions.find(({ effect }) => effect === "step-up");
+function together(resources: readonly (string | undefined)[], facts: Facts): Decision {
+  const outlooks = resources.map((resource) => outlookAt(resource, facts));
+  const decisions = outlooks.map((outlook) => decideAt(outlook, facts));
+  const denied = decisions.find(({ effect }) => effect === "deny");
+  if (denied !== undefined) return denied;
+  const waiting = decisions.find(({ effect }) => effect === "step-up");
+  if (waiting === undefined) return asOne(decisions, facts);
+  const { needed, ...asked } = stepUp(outlooks);
+  const then = afterSignIn(asked, facts);
+  const outcome = asOne(
+    resources.map((resource) => decideAt(outlookAt(resource, then), then)),
+    facts,
+  );
+  if (outcome.effect === "deny") return outcome;
+  const reasons = onePerConnection(needed.map((assessment) => reasonOf(asked.refusal.reason, assessment)));
+  return { effect: "step-up", id: facts.id, reasons, nearMisses: waiting.nearMisses, ...asked };
+}
+
+/** One permit for what is permitted at each of several resources. */
+function asOne(decisions: readonly Decision[], facts: Facts): Permit | Denial {
   const permits = decisions.filter((one) => one.effect === "permit");
   const [first] = permits;
-  if (refused !== undefined || first === undefined) return refused ?? differ(facts);
-  if (!permits.every(({ granted }) => sameGrant(granted, first.granted))) return differ(facts);
-  const connections = sorted(new Set(permits.flatMap(({ granted }) => granted.connections)));
-  const byConnection = new Map(permits.flatMap(({ reasons }) => reasons.map((one) => [one.connection, one] as const)));
+  if (first === undefined || !permits.every(({ granted }) => sameGrant(granted, first.granted))) return differ(facts);
   return {
     ...first,
-    reasons: [...byConnection.values()],
+    reasons: onePerConnection(permits.flatMap(({ reasons }) => reasons)),
     granted: {
       ...first.granted,
       resources: permits.flatMap(({ granted }) => granted.resources),
       lifetime: Math.min(...permits.map(({ granted }) => granted.lifetime)),
-      connections,
+      connections: sorted(new Set(permits.flatMap(({ granted }) => granted.connections))),
     },
   };
+}
+
+function onePerConnection(reasons: readonly DecisionReason[]): readonly DecisionReason[] {
+  return [...new Map(reasons.map((one) => [one.connection, one])).values()];
 }
 
 function differ(facts: Facts): Denial {
