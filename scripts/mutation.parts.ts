@@ -1,0 +1,120 @@
+import { globSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * What is changed together, and the tests that have to notice: those that stand beside it. A mutant that survives costs the
+ * time of all tests that reach it, so what is slow to test (databases, real time-outs) stands by itself.
+ */
+export interface Unit {
+  readonly name: string;
+  /** What the figure is told for. */
+  readonly part: string;
+  /** From the repository's folder. */
+  readonly folder: string;
+  /** Globs in the folder; the last unit of a part takes what the others leave. */
+  readonly sources?: readonly string[];
+  readonly tests?: readonly string[];
+}
+
+const UNITS: readonly Unit[] = [
+  { name: "policy", part: "policy", folder: "packages/server/src/policy" },
+  {
+    name: "protocol-reasons",
+    part: "protocol",
+    folder: "packages/protocol/src",
+    sources: ["reasons.ts", "reasons/*.ts"],
+    tests: ["reasons.test.ts"],
+  },
+  {
+    name: "protocol-fetch",
+    part: "protocol",
+    folder: "packages/protocol/src",
+    sources: ["fetch.ts", "addresses.ts"],
+    tests: ["fetch.test.ts"],
+  },
+  { name: "protocol", part: "protocol", folder: "packages/protocol/src" },
+  {
+    name: "issuer-oidc-provider",
+    part: "issuer",
+    folder: "packages/issuer/src",
+    sources: ["oidc-provider.ts", "oidc-provider/*.ts"],
+    tests: ["oidc-provider*.test.ts", "oidc-provider/*.test.ts"],
+  },
+  { name: "issuer", part: "issuer", folder: "packages/issuer/src" },
+  {
+    name: "resource-stores",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["sqlite.ts", "postgresql.ts", "redis.ts", "stores/*.ts"],
+    tests: ["sqlite.test.ts", "postgresql.test.ts", "redis.test.ts", "stores/*.test.ts"],
+  },
+  {
+    name: "resource-adapters",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["{express,fastify,hono,mcp,mcp-v1,mcp-auth-info,node,body,certificate}.ts", "node/*.ts"],
+    tests: ["{express,fastify,hono,mcp,mcp-v1,node}.test.ts", "node/*.test.ts"],
+  },
+  {
+    name: "resource-oidc-provider",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["oidc-provider.ts", "oidc-provider/*.ts"],
+    tests: ["oidc-provider*.test.ts", "oidc-provider/*.test.ts"],
+  },
+  { name: "resource", part: "resource", folder: "packages/resource/src" },
+];
+
+/** A unit with its files, from the repository's folder. */
+export interface Work {
+  readonly name: string;
+  readonly part: string;
+  readonly sources: readonly string[];
+  readonly tests: readonly string[];
+}
+
+/**
+ * The units that names mean: of parts, of units, or of source files, which then are the only ones of their unit.
+ *
+ * @param root - The repository's folder.
+ * @param names - None for everything.
+ * @throws an error that says what there is, for a name that means nothing.
+ */
+export function workFor(root: string, names: readonly string[]): readonly Work[] {
+  const all = UNITS.map((unit) => filesOf(root, unit));
+  if (names.length === 0) return all;
+  const strange = names.find((name) => !all.some((one) => isMeant(one, name)));
+  if (strange !== undefined) {
+    const known = [...new Set(all.flatMap(({ part, name }) => [part, name]))].join(", ");
+    throw new Error(`${strange} is no part and no source file of one. There are: ${known}`);
+  }
+  return all.flatMap((work) => {
+    const meant = names.filter((name) => isMeant(work, name));
+    const files = meant.filter((name) => work.sources.includes(name));
+    if (meant.length === 0) return [];
+    return [files.length === meant.length ? { ...work, sources: files } : work];
+  });
+}
+
+function isMeant({ name, part, sources }: Work, wanted: string): boolean {
+  return wanted === name || wanted === part || sources.includes(wanted);
+}
+
+function filesOf(root: string, unit: Unit): Work {
+  const { name, part, folder, sources, tests } = unit;
+  const matching = (globs: readonly string[]) =>
+    globSync([...globs], { cwd: join(root, folder) })
+      .map((file) => `${folder}/${file.replaceAll("\\", "/")}`)
+      .sort();
+  const others = UNITS.filter((one) => one.part === part && one !== unit);
+  const left = (mine: readonly string[] | undefined, theirs: (one: Unit) => readonly string[], ending: string) => {
+    const taken = new Set(matching(others.flatMap(theirs)));
+    return mine ? matching(mine) : matching([`**/*${ending}`]).filter((file) => !taken.has(file));
+  };
+  return {
+    name,
+    part,
+    sources: left(sources, (one) => one.sources ?? [], ".ts").filter((file) => !/\.(?:test|testing)\.ts$/.test(file)),
+    tests: left(tests, (one) => one.tests ?? [], ".test.ts"),
+  };
+}
