@@ -49,7 +49,8 @@ export async function openFront(
   };
 }
 
-function tellChange({ log }: ServerOptions): (part: string, failure: unknown) => void {
+/** Tells the log which part of a process no longer works, and which works again. */
+export function tellChange({ log }: ServerOptions): (part: string, failure: unknown) => void {
   return (part, failure) => {
     if (failure === undefined) log.info({ part }, "works again; this process is ready for requests if all else is");
     else log.error({ part, ...describeError(failure) }, "does not work: this process is not ready for requests");

@@ -12,19 +12,29 @@ import { describeLocation, storeLocation } from "./store/location.ts";
 
 process.exitCode = await runProgram(process.argv.slice(2), { serve });
 
-/** Serves until somebody asks it to end; a second signal ends it at once. */
+/**
+ * Serves until somebody asks it to end; a second signal ends it at once. SIGTERM comes from whoever runs servers, and may be
+ * sending requests still: they are drained. Ctrl-C comes from somebody at a terminal who does not want to wait.
+ */
 async function serve(config: Config): Promise<void> {
-  const asked = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  const asked = new Promise<number>((resolve) => {
+    process.once("SIGTERM", () => resolve(config.drain));
+    process.once("SIGINT", () => resolve(0));
   });
   const begun = performance.now();
-  const { organization: path, logLevel, ...options } = config;
-  const organization = path === undefined ? {} : { organization: { path, text: readOrganizationFile(path) } };
-  const log = openLog(logLevel);
-  const server = await startServer({ ...options, ...organization, resolveSecret, log });
+  const server = await start(config);
   tell(config, server, (performance.now() - begun) / 1_000);
-  await asked;
-  await server.close();
+  await server.close(await asked);
+}
+
+async function start(config: Config): Promise<RunningServer> {
+  const { organization: path, logLevel, workers, drain: _, ...options } = config;
+  const organization = path === undefined ? {} : { organization: { path, text: readOrganizationFile(path) } };
+  const all = { ...options, ...organization, env: process.env, resolveSecret, log: openLog(logLevel) };
+  if (workers === 1) return startServer(all);
+  // Only here: one process for everything needs nothing of it.
+  const { startWithWorkers } = await import("./workers/primary.ts");
+  return startWithWorkers(all, { count: workers, config });
 }
 
 function readOrganizationFile(path: string): string {
@@ -39,11 +49,13 @@ function readOrganizationFile(path: string): string {
   }
 }
 
-function tell(config: Config, { organization, url }: RunningServer, seconds: number): void {
+function tell(config: Config, { organization, url, operationsUrl }: RunningServer, seconds: number): void {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   say(`Credence is ready, after ${seconds.toFixed(2)} s.`);
   say(`  issuer        ${config.issuer}`);
   say(`  listens on    ${url}`);
+  if (config.workers > 1) say(`  workers       ${config.workers}`);
+  if (operationsUrl !== undefined) say(`  for operators ${operationsUrl}/metrics`);
   say(`  data          ${config.dataDir}  (key file ${config.keyFile})`);
   say(`  store         ${describeLocation(storeLocation(config.dataDir, config.store))}`);
   if (organization.revision === 0) say(`  organization  none yet: credence apply FILE --data ${config.dataDir}`);

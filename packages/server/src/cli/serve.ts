@@ -13,6 +13,11 @@ export function serveCommand(world: World, serve: (config: Config) => Promise<vo
     .option("--issuer <url>", "issuer identifier, exactly as tokens name it (default: http://127.0.0.1:PORT)")
     .option("--port <n>", "port to listen on (default: 8787)")
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
+    .option("--workers <n>", "processes that answer requests; 1 is one process for everything (default: 1)")
+    .option(
+      "--ops-port <n>",
+      "port for health and metrics, on 127.0.0.1 unless ops_host says otherwise (default: none)",
+    )
     .option("--key-file <file>", "key-encryption key, outside the data directory (default: DATA.key beside it)")
     .option("--log-level <level>", "debug, info, warn, error or silent (default: info)")
     .option("--config <file>", "settings from a YAML or JSON file; flags and CREDENCE_… variables count before it")

@@ -17,6 +17,8 @@ describe("the deployment", () => {
       issuerIsLoopback: true,
       host: "127.0.0.1",
       port: 8787,
+      workers: 1,
+      drain: 2,
       trustedProxies: [],
       clientCertHeader: false,
       dpopNonces: false,
@@ -39,6 +41,35 @@ describe("the deployment", () => {
       idJagLifetime: 120,
       issuer: "https://idp.example",
       issuerIsLoopback: false,
+    });
+  });
+
+  it("takes workers, the time to drain, and where operators look, from wherever they are said", () => {
+    const { workers, drain, operations } = config(
+      parseConfig({ workers: "4", opsPort: "9090" }, { CREDENCE_DRAIN: "0s", CREDENCE_OPS_HOST: "0.0.0.0" }),
+    );
+    expect({ workers, drain, operations }).toEqual({
+      workers: 4,
+      drain: 0,
+      operations: { host: "0.0.0.0", port: 9090 },
+    });
+    expect(config(parseConfig({ config: "c.yaml" }, {}, file("drain: 1m\nops_port: 0\n")))).toMatchObject({
+      drain: 60,
+      operations: { host: "127.0.0.1", port: 0 },
+    });
+  });
+
+  it.each([
+    ["workers: 0", "is not a number of workers: 1 to 64"],
+    ["workers: 65", "is not a number of workers: 1 to 64"],
+    ["workers: 1.5", "is not a number of workers: 1 to 64"],
+    ["ops_port: 65536", "is not a port: 0 to 65535"],
+    ["drain: 11m", "is out of bounds: 1s to 600s"],
+    ["drain: 5", "is not a duration"],
+  ])("does not take %s", (text, message) => {
+    expect(parseConfig({ config: "c.yaml" }, {}, file(text))).toMatchObject({
+      ok: false,
+      problems: [{ at: "c.yaml:1:1", message: expect.stringContaining(message) }],
     });
   });
 

@@ -18,6 +18,12 @@ export interface Config {
   readonly issuerIsLoopback: boolean;
   readonly host: string;
   readonly port: number;
+  /** Processes that answer requests. */
+  readonly workers: number;
+  /** Seconds after SIGTERM in which requests are still taken. */
+  readonly drain: number;
+  /** Where health and metrics are; absent where nobody asked for it. */
+  readonly operations?: { readonly host: string; readonly port: number };
   /** Files in PEM; absent where something else ends TLS. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   readonly trustedProxies: readonly string[];
@@ -53,6 +59,8 @@ export interface Flags {
   readonly keyFile?: string | undefined;
   readonly organization?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly workers?: string | undefined;
+  readonly opsPort?: string | undefined;
 }
 
 /** Something wrong with the deployment. */
@@ -79,6 +87,8 @@ const FLAGS: Readonly<Record<Exclude<keyof Flags, "config">, Setting>> = {
   keyFile: "key_file",
   organization: "organization",
   logLevel: "log_level",
+  workers: "workers",
+  opsPort: "ops_port",
 };
 
 /**
@@ -182,6 +192,11 @@ function complete(deployment: z.infer<typeof deploymentSchema>): Config {
     issuerIsLoopback: isLoopbackHost(new URL(issuer).hostname),
     host: deployment.host,
     port: deployment.port,
+    workers: deployment.workers,
+    drain: deployment.drain,
+    ...(deployment.ops_port === undefined
+      ? {}
+      : { operations: { host: deployment.ops_host, port: deployment.ops_port } }),
     ...(certificate === undefined || key === undefined
       ? {}
       : {

@@ -22,6 +22,18 @@ function lifetime(byDefault: string, most: number) {
     .refine((seconds) => seconds >= 1 && seconds <= most, { error: `is out of bounds: 1s to ${most}s` });
 }
 
+/** A whole number, as text too. */
+function whole(least: number, most: number, what: string) {
+  const error = `is not ${what}: ${least} to ${most}`;
+  const digits = z
+    .string()
+    .regex(/^[0-9]{1,5}$/)
+    .transform(Number);
+  return z
+    .union([z.number(), digits], { error })
+    .refine((n) => Number.isInteger(n) && n >= least && n <= most, { error });
+}
+
 /** Off unless it is switched on. */
 function flag() {
   return z
@@ -49,19 +61,17 @@ export const deploymentSchema = z.strictObject({
   /** Address to listen on. */
   host: z.string().min(1, { error: "is empty" }).max(255, { error: "is too long" }).default("127.0.0.1"),
   /** 0 takes a free one. */
-  port: z
-    .union(
-      [
-        z.number(),
-        z
-          .string()
-          .regex(/^[0-9]{1,5}$/)
-          .transform(Number),
-      ],
-      { error: "is not a port: 0 to 65535" },
-    )
-    .refine((port) => Number.isInteger(port) && port >= 0 && port <= 65_535, { error: "is not a port: 0 to 65535" })
-    .default(8787),
+  port: whole(0, 65_535, "a port").default(8787),
+  /** Processes that answer requests, beside the one that looks after them; 1 is one process for everything. */
+  workers: whole(1, 64, "a number of workers").default(1),
+  /** After SIGTERM, so long requests are still taken while readiness says no more; 0s ends idle connections at once. */
+  drain: z
+    .union([z.literal("0s").transform(() => 0), lifetime("2s", 600)], { error: "is not a duration: 0s, 2s, 1m" })
+    .default(2),
+  /** Where health and metrics are, for those who run the server; nowhere by default. */
+  ops_port: whole(0, 65_535, "a port").optional(),
+  /** The address for it. Nobody is authenticated there. */
+  ops_host: z.string().min(1, { error: "is empty" }).max(255, { error: "is too long" }).default("127.0.0.1"),
   /** This server's certificate with its chain (PEM): it then speaks HTTPS itself. */
   tls_certificate: path.optional(),
   /** The certificate's key (PEM). */

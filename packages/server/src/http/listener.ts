@@ -125,7 +125,8 @@ function certificatesIn(bundle: string): string[] {
 function bind(server: Server, { host, port, shared = false }: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
-    server.listen({ port, host, reusePort: shared }, () => {
+    // Where the kernel does not share an address, Node's cluster does it.
+    server.listen({ port, host, reusePort: shared && process.platform === "linux" }, () => {
       // A TCP server's address is never a string, and is there once it listens.
       resolve((server.address() as AddressInfo).port);
     });
