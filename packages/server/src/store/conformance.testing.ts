@@ -1,32 +1,43 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
+import type { Organization } from "../directory/types.ts";
 import { attemptConformance } from "./attempts.conformance.testing.ts";
-import type { Artifact, AuditRow, Factor, Store, StoredKey } from "./store.ts";
+import {
+  ACME,
+  ALICE,
+  ASSISTANT,
+  auditRow,
+  BOB,
+  CODE,
+  CONNECTION,
+  KEY,
+  LEDGER,
+  many,
+  PASSKEY,
+  person,
+  type StorePlace,
+  times,
+} from "./data.testing.ts";
+import { openStore } from "./open.ts";
+import type { Artifact, Factor, Store, StoredKey } from "./store.ts";
 import { subjectKey } from "./subject-key.ts";
 
-/** One place where a backend keeps its data, as the suite needs it: opened more than once, and thrown away. */
-export interface Backend {
-  open(): Promise<Store>;
-  dispose(): Promise<void>;
-}
-
 /** What every backend must hold, by the promises that the `Store` interface states. */
-export function storeConformance(name: string, create: () => Promise<Backend>): void {
+export function storeConformance(name: string, create: () => Promise<StorePlace>): void {
   describe(`store conformance: ${name}`, () => {
-    let backend: Backend;
+    let place: StorePlace;
     let store: Store;
 
     beforeEach(async () => {
-      backend = await create();
-      store = await backend.open();
+      place = await create();
+      store = await openStore(place.location);
     });
     afterEach(async () => {
       await store.close();
-      await backend.dispose();
+      await place.dispose();
     });
     const reopen = async () => {
       await store.close();
-      store = await backend.open();
+      store = await openStore(place.location);
     };
 
     describe("single use", () => {
@@ -364,86 +375,3 @@ export function storeConformance(name: string, create: () => Promise<Backend>): 
     });
   });
 }
-
-function times<T>(count: number, run: (n: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: count }, (_, n) => run(n)));
-}
-
-// --- What is kept in these tests ----------------------------------------------------------------------------------------
-
-function person(id: string, email: string): Person {
-  return { id, email, name: id, groups: ["finance"], enabled: true };
-}
-
-function many(count: number): Person[] {
-  const ids = Array.from({ length: count }, (_, n) => `p${String(n).padStart(5, "0")}`);
-  return ids.map((id) => person(id, `${id}@acme.example`));
-}
-
-function auditRow(seq: number, writer = "w"): AuditRow {
-  return { writer, seq, hash: `hash-${seq}`, payload: `{"n":${seq}}` };
-}
-
-const ALICE = person("alice", "alice@acme.example");
-const BOB = person("bob", "Bob@acme.example");
-const ASSISTANT: Agent = {
-  id: "assistant",
-  name: "Assistant",
-  enabled: true,
-  auth: { method: "client_secret_basic", secret: { env: "ASSISTANT_SECRET" } },
-  redirectUris: ["http://127.0.0.1/callback"],
-  postLogoutRedirectUris: [],
-  denialError: "access_denied",
-};
-const LEDGER: App = {
-  id: "ledger",
-  name: "Ledger",
-  enabled: true,
-  issuer: "https://ledger.example",
-  resources: ["https://ledger.example/mcp"],
-  scopes: { "ledger.read": "Read entries" },
-  clients: { assistant: "ledger-assistant" },
-  subject: "id",
-};
-const CONNECTION: Connection = {
-  id: "assistant-ledger",
-  enabled: true,
-  agent: "assistant",
-  app: "ledger",
-  people: ["group:finance"],
-  scopes: ["ledger.read"],
-  defaultScopes: [],
-  conditions: { maxAge: 28_800 },
-};
-const ACME: Organization = {
-  name: "Acme",
-  demo: false,
-  people: [ALICE, BOB],
-  agents: [ASSISTANT],
-  apps: [LEDGER],
-  connections: [CONNECTION],
-};
-const CODE: Artifact = {
-  model: "AuthorizationCode",
-  key: "hash-of-the-code",
-  grantId: "grant-1",
-  payload: "sealed",
-  expiresAt: 2_000,
-};
-const PASSKEY: Factor = {
-  kind: "passkey",
-  key: "hash-of-the-id",
-  person: "alice",
-  payload: "sealed",
-  counter: 0,
-  createdAt: 1_100,
-};
-const KEY: StoredKey = {
-  kid: "kid-1",
-  use: "idp",
-  alg: "ES256",
-  state: "active",
-  publicJwk: "{}",
-  sealed: "sealed",
-  createdAt: 1_000,
-};

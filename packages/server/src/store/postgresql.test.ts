@@ -1,11 +1,12 @@
 import { storeConformance } from "./conformance.testing.ts";
-import { openStore } from "./open.ts";
+import type { StorePlace } from "./data.testing.ts";
 import { createTestSchema } from "./postgresql.testing.ts";
+import { sharedStoreConformance } from "./shared.testing.ts";
 
-storeConformance("PostgreSQL", async () => {
-  const schema = await createTestSchema();
-  return {
-    open: () => openStore({ kind: "postgresql", url: schema.url }),
-    dispose: () => schema.drop(),
-  };
-});
+async function temporaryPlace(): Promise<StorePlace> {
+  const { url, drop } = await createTestSchema();
+  return { location: { kind: "postgresql", url }, dispose: drop };
+}
+
+storeConformance("PostgreSQL", temporaryPlace);
+sharedStoreConformance("PostgreSQL", temporaryPlace);

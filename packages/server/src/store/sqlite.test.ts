@@ -1,24 +1,28 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Backend, storeConformance } from "./conformance.testing.ts";
+import { storeConformance } from "./conformance.testing.ts";
+import type { StorePlace } from "./data.testing.ts";
 import { storePath } from "./files.ts";
 import { storeLocation } from "./location.ts";
 import { lockDataDirectory } from "./lock.ts";
 import { openStore } from "./open.ts";
+import { killAfterFirstOutput, nodeArguments } from "./process.testing.ts";
+import { sharedStoreConformance } from "./shared.testing.ts";
 
-function temporaryBackend(): Backend {
+async function temporaryPlace(): Promise<StorePlace> {
   const directory = mkdtempSync(join(tmpdir(), "credence-store-"));
   return {
-    open: () => openStore(storeLocation(directory)),
+    location: storeLocation(directory),
     dispose: async () => rmSync(directory, { recursive: true }),
   };
 }
 
-storeConformance("SQLite", async () => temporaryBackend());
+storeConformance("SQLite", temporaryPlace);
+sharedStoreConformance("SQLite", temporaryPlace);
 
 describe("the SQLite store", () => {
   let parent: string;
@@ -165,22 +169,3 @@ describe("the SQLite store", () => {
       lockDataDirectory(${JSON.stringify(directory)})`;
   }
 });
-
-function nodeArguments(script: string): string[] {
-  return ["-C", "@credence/source", "--input-type=module", "--eval", script];
-}
-
-/** Runs a script until it first says something, and kills it as a power cut would: without asking. */
-async function killAfterFirstOutput(script: string): Promise<void> {
-  const child = spawn(process.execPath, nodeArguments(script), {
-    stdio: ["ignore", "pipe", "inherit"],
-    cwd: dirname(import.meta.dirname),
-  });
-  await new Promise((resolve, reject) => {
-    child.stdout.once("data", resolve);
-    child.once("exit", () => reject(new Error("the script ended before it said anything")));
-  });
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
-  await exited;
-}
