@@ -226,8 +226,8 @@ export const IDP_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${SERVER}/policy/decide.ts`,
-        find: "if (!permits.every(({ granted }) => sameGrant(granted, first.granted))) return differ(facts);",
-        replace: "void sameGrant;",
+        find: "if (first === undefined || !permits.every(({ granted }) => sameGrant(granted, first.granted))) return",
+        replace: "void sameGrant;\n  if (first === undefined) return",
       },
     ],
     tests: [
