@@ -19,18 +19,11 @@ export interface Unit {
 const UNITS: readonly Unit[] = [
   { name: "policy", part: "policy", folder: "packages/server/src/policy" },
   {
-    name: "protocol-reasons",
-    part: "protocol",
-    folder: "packages/protocol/src",
-    sources: ["reasons.ts", "reasons/*.ts"],
-    tests: ["reasons.test.ts"],
-  },
-  {
     name: "protocol-fetch",
     part: "protocol",
     folder: "packages/protocol/src",
-    sources: ["fetch.ts", "addresses.ts"],
-    tests: ["fetch.test.ts"],
+    sources: ["fetch.ts"],
+    tests: ["fetch*.test.ts"],
   },
   { name: "protocol", part: "protocol", folder: "packages/protocol/src" },
   {
