@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { CredenceError } from "@credence/protocol";
 import type { ResourceStore } from "./store.ts";
 import { checkKey, checkValue, storeFault, wholeSecond } from "./stores/limits.ts";
+import { writeGroup } from "./stores/sqlite-group.ts";
 import { SWEEP_ROWS, sweeper, type TableNames, tableNames } from "./stores/tables.ts";
 
 /** How a store keeps itself in SQLite. */
@@ -29,8 +30,8 @@ export interface SqliteStore extends ResourceStore {
 
 /**
  * Keeps everything in a SQLite database. Any number of processes of one machine may share its file; it must not lie on a
- * network share. A write has reached the disk when its promise resolves, and blocks this process for that time: where
- * many redemptions come each second, PostgreSQL serves better.
+ * network share. A write has reached the disk when its promise resolves; those of one turn of the event loop go there
+ * together, and block this process for that time.
  *
  * @param database - Path of the file (made with mode 0600, in WAL mode with synchronous FULL), or a database that you opened:
  * its settings stay yours, and no transaction of yours may be open when the store is called.
@@ -43,12 +44,14 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
   const run = attempt(() => statements(db, tables));
   /** `null`: by the clock of SQLite, read once the lock is held. */
   const clock = (): number | null => (now ? Math.floor(now()) : null);
-  const guarded = async <T>(work: () => T): Promise<T> =>
+  const guard = <T>(work: () => T): T =>
     attempt(() => {
       // What is written in somebody's open transaction is undone with it, and a mark would count twice.
       if (db.isTransaction) throw storeFault("The SQLite store was called inside a transaction of its caller");
       return work();
     });
+  const guarded = async <T>(work: () => T): Promise<T> => guard(work);
+  const { write } = writeGroup(db, guard);
 
   const sweep = (): Promise<number> =>
     guarded(() => {
@@ -60,7 +63,7 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
     async consume(key, expiresAt) {
       checkKey(key);
       const until = wholeSecond(expiresAt);
-      const marked = await guarded(() => run.consume.get(key, until, clock()));
+      const marked = await write(() => run.consume.get(key, until, clock()));
       await written();
       return marked === undefined ? "again" : "first";
     },
@@ -72,13 +75,13 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
     },
     async raiseEpoch(key) {
       checkKey(key);
-      return Number((await guarded(() => run.raise.get(key, clock())))?.epoch);
+      return Number((await write(() => run.raise.get(key, clock())))?.epoch);
     },
     async put(key, value, expiresAt) {
       checkKey(key);
       checkValue(value);
       const until = wholeSecond(expiresAt);
-      await guarded(() => run.put.run(key, value, until));
+      await write(() => run.put.run(key, value, until));
       await written();
     },
     async get(key) {
@@ -88,7 +91,7 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
     },
     async delete(key) {
       checkKey(key);
-      await guarded(() => run.delete.run(key));
+      await write(() => run.delete.run(key));
     },
     sweep,
     close() {
