@@ -73,12 +73,12 @@ export async function startDemo(
   await writeFile(file, text, { mode: 0o600 });
   const flags = ["--organization", file, "--data", join(folder, "data"), "--issuer", idp, "--port", String(port)];
   const ready = `${idp}/.well-known/openid-configuration`;
-  const process = await start("The IdP", [CREDENCE, "serve", ...flags], { AGENT_SECRET: agentSecret }, ready).catch(
-    async (error: unknown) => {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    },
-  );
+  // Nobody balances load before it: it may end at once.
+  const env = { AGENT_SECRET: agentSecret, CREDENCE_DRAIN: "0s" };
+  const process = await start("The IdP", [CREDENCE, "serve", ...flags], env, ready).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   return {
     idp,
     alice,

@@ -72,12 +72,13 @@ export async function setStage(freePorts: boolean): Promise<Stage> {
     if (hash.code !== 0) throw new Error(`credence password-hash failed: ${hash.stderr}`);
     await writeFile(file, organizationFile(places, { passwordHash: hash.stdout.trim() }), { mode: 0o600 });
     const flags = { organization: file, data: dataDir, issuer: places.idp, port: String(ports.idp) };
-    const agentSecrets = { ASSISTANT_SECRET: secrets.assistant, CRAWLER_SECRET: secrets.crawler };
+    // Nobody balances load before it: it may end at once.
+    const idpEnv = { ASSISTANT_SECRET: secrets.assistant, CRAWLER_SECRET: secrets.crawler, CREDENCE_DRAIN: "0s" };
     started.push(
       await start(
         "The IdP",
         [CREDENCE, "serve", ...asFlags(flags)],
-        agentSecrets,
+        idpEnv,
         `${places.idp}/.well-known/openid-configuration`,
       ),
     );

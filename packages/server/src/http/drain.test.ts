@@ -32,7 +32,7 @@ async function refusing(listener: Listener): Promise<void> {
     const socket = await connected(listener).catch((error: NodeJS.ErrnoException) => error);
     if (socket instanceof Error) return expect(socket.code).toBe("ECONNREFUSED");
     socket.on("error", () => {}).destroy();
-    await setTimeout(20);
+    await setTimeout(200);
   }
 }
 

@@ -17,8 +17,9 @@ interface Times {
   readonly graceMs: number;
 }
 
-/** How long connections that wait to be accepted are taken before the door closes. */
-const LAST_CONNECTIONS_MS = 1_000;
+/** So long nobody new has to have come before the door closes under somebody's hand; and so long that is waited for. */
+const QUIET_MS = 100;
+const QUIET_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 50;
 
 /** Keeps a server's open connections in sight; those of TLS twice, outside and inside. */
@@ -50,7 +51,7 @@ export async function closeGently(
   const idleUntil = performance.now() + (drainMs > 0 ? keptMs : 0);
   closing.begun = true;
   if (drainMs > 0) await setTimeout(drainMs);
-  await takeWhoWaits(server);
+  await takeWhoWaits(server, drainMs > 0 ? QUIET_MS : 0);
   let open = true;
   const closed = stopListening(server).then(() => {
     open = false;
@@ -64,18 +65,23 @@ export async function closeGently(
 }
 
 /**
- * A connection that the kernel has made and nobody has accepted yet would be reset: each turn of the event loop takes one,
- * so the door may be closed right after a turn in which none came.
+ * A connection that the kernel has made and nobody has accepted yet is reset when the door closes. Each turn of the event
+ * loop takes one, and whoever balances the load has stopped sending: the door closes when it has been quiet for a while, right
+ * after a turn in which nobody came.
  */
-async function takeWhoWaits(server: Server): Promise<void> {
-  let came = true;
+async function takeWhoWaits(server: Server, quietMs: number): Promise<void> {
+  const until = performance.now() + QUIET_WITHIN_MS;
+  let last = performance.now();
   const note = (): void => {
-    came = true;
+    last = performance.now();
   };
   server.on("connection", note);
-  for (const until = performance.now() + LAST_CONNECTIONS_MS; came && performance.now() < until; ) {
-    came = false;
+  while (performance.now() < until) {
+    const left = last + quietMs - performance.now();
+    if (left > 0) await setTimeout(left);
+    const turn = performance.now();
     await setImmediate();
+    if (last < turn && performance.now() >= last + quietMs) break;
   }
   server.off("connection", note);
 }
