@@ -56,6 +56,9 @@ class ProviderKey extends ExternalSigningKey {
 class SignerUnavailable extends errors.OIDCProviderError {
   constructor(cause: unknown) {
     super(503, "temporarily_unavailable", { cause });
+    this.expose = true;
     this.error_description = "the server can not sign at the moment";
+    // For the record; the client hears the description.
+    this.error_detail = cause instanceof Error ? cause.message : "signer-unavailable";
   }
 }

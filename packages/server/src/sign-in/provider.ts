@@ -230,6 +230,7 @@ const USED_ALREADY = /already (?:used|consumed)$/;
 async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, show: Show): Promise<void> {
   const { route } = ctx.oidc;
   if (route === "authorization" || route === "resume") await noteUse(ctx, options);
+  if (ctx.status === 503) ctx.set("retry-after", RETRY_AFTER);
   if (route === "jwks") ctx.set("cache-control", `public, max-age=${options.jwksAge}`);
   if (route === "discovery" && isObject(ctx.body)) ctx.body = completeMetadata(ctx.body);
   if (route === "end_session_confirm") await recordSignOut(ctx, options);
@@ -239,6 +240,9 @@ async function afterwards(ctx: KoaContextWithOIDC, options: ProviderOptions, sho
   if (route === "end_session") await show(ctx, (house) => alreadySignedOutPage(house, signOutForm(ctx)));
   if (route === "resume") await show(ctx, (house) => switchPersonPage(house, signOutForm(ctx)));
 }
+
+/** Seconds until it is worth trying again, as at the exchange. */
+const RETRY_AFTER = "5";
 
 /** Who looks at their account sees from where each of their sessions was used. */
 async function noteUse(ctx: KoaContextWithOIDC, options: ProviderOptions): Promise<void> {
