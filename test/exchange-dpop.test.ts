@@ -44,7 +44,7 @@ describe("an exchange with a DPoP proof", () => {
 
   test("is announced in the metadata", async () => {
     const metadata = await (await fetch(`${house.issuer}/.well-known/openid-configuration`)).json();
-    expect(metadata.dpop_signing_alg_values_supported).toEqual(["ES256", "RS256", "PS256", "EdDSA"]);
+    expect(metadata.dpop_signing_alg_values_supported).toEqual(["ES256", "ES384", "RS256", "PS256", "EdDSA"]);
   });
 
   test.each<[string, () => Promise<string>, string]>([

@@ -14,7 +14,7 @@ describe("the metadata of the IdP", () => {
     async (name) => {
       const { issuer } = house;
       const metadata = await (await fetch(`${issuer}/.well-known/${name}`)).json();
-      const algorithms = ["ES256", "RS256", "PS256", "EdDSA"];
+      const algorithms = ["ES256", "ES384", "RS256", "PS256", "EdDSA"];
       expect(metadata).toMatchObject({
         issuer,
         authorization_endpoint: `${issuer}/authorize`,

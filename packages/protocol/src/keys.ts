@@ -34,6 +34,7 @@ export interface JwkSet {
 // What WebCrypto calls our algorithms, and which key they need.
 const ALGORITHMS = {
   ES256: { params: { name: "ECDSA", hash: "SHA-256" }, kty: "EC", crv: "P-256" },
+  ES384: { params: { name: "ECDSA", hash: "SHA-384" }, kty: "EC", crv: "P-384" },
   RS256: { params: { name: "RSASSA-PKCS1-v1_5" }, kty: "RSA", crv: undefined },
   PS256: { params: { name: "RSA-PSS", saltLength: 32 }, kty: "RSA", crv: undefined },
   EdDSA: { params: { name: "Ed25519" }, kty: "OKP", crv: "Ed25519" },

@@ -1,5 +1,5 @@
 /** The signature algorithms that we sign and verify with. */
-export const JWS_ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"] as const;
+export const JWS_ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"] as const;
 
 /** One of {@link JWS_ALGORITHMS}. */
 export type JwsAlgorithm = (typeof JWS_ALGORITHMS)[number];
@@ -15,7 +15,7 @@ export interface Signer {
   readonly kid: string;
   /**
    * @param data - The JWS signing input, ASCII bytes.
-   * @returns the signature as JWS wants it (ES256: 64 bytes r||s; EdDSA: 64; RSA: the modulus' length).
+   * @returns the signature as JWS wants it (ES256: 64 bytes r||s; ES384: 96; EdDSA: 64; RSA: the modulus' length).
    */
   sign(data: Uint8Array): Promise<Uint8Array>;
 }

@@ -90,7 +90,7 @@ export const CLIENT_REASONS = {
     error: "invalid_client",
     section: "RFC 8725 §3.1",
     means: "The client assertion is signed with an algorithm that is not allowed.",
-    mend: "Sign with ES256, RS256, PS256 or EdDSA.",
+    mend: "Sign with ES256, ES384, RS256, PS256 or EdDSA.",
   },
   "client-assertion-key": {
     error: "invalid_client",

@@ -10,7 +10,7 @@ export const PROOF_REASONS = {
     error: "invalid_dpop_proof",
     section: "RFC 9449 §4.3",
     means: "The DPoP proof's signature does not verify with the key in it, or its algorithm is not allowed.",
-    mend: "Sign with the private key whose public half stands in the header, ES256, RS256, PS256 or EdDSA.",
+    mend: "Sign with the private key whose public half stands in the header, ES256, ES384, RS256, PS256 or EdDSA.",
   },
   "dpop-method": {
     error: "invalid_dpop_proof",

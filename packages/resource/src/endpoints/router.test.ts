@@ -28,12 +28,12 @@ describe("metadata", () => {
       grant_types_supported: ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
       authorization_grant_profiles_supported: ["urn:ietf:params:oauth:grant-profile:id-jag"],
       token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-      token_endpoint_auth_signing_alg_values_supported: ["ES256", "RS256", "PS256", "EdDSA"],
+      token_endpoint_auth_signing_alg_values_supported: ["ES256", "ES384", "RS256", "PS256", "EdDSA"],
       introspection_endpoint: `${home.url}/introspect`,
       introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
       revocation_endpoint: `${home.url}/revoke`,
       revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-      dpop_signing_alg_values_supported: ["ES256", "RS256", "PS256", "EdDSA"],
+      dpop_signing_alg_values_supported: ["ES256", "ES384", "RS256", "PS256", "EdDSA"],
       tls_client_certificate_bound_access_tokens: true,
       scopes_supported: ["ledger.read", "ledger.write"],
     });
@@ -52,7 +52,7 @@ describe("metadata", () => {
       authorization_servers: [home.url],
       scopes_supported: ["ledger.read", "ledger.write"],
       bearer_methods_supported: ["header"],
-      dpop_signing_alg_values_supported: ["ES256", "RS256", "PS256", "EdDSA"],
+      dpop_signing_alg_values_supported: ["ES256", "ES384", "RS256", "PS256", "EdDSA"],
     });
     expect(parseProtectedResourceMetadata(body, home.resource).resource).toBe(home.resource);
   });

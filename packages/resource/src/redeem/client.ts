@@ -16,7 +16,7 @@ export type ClientAuthentication =
   | {
       readonly method: "private_key_jwt";
       readonly jwks: JwkSet;
-      /** ES256, RS256, PS256 and EdDSA by default. */
+      /** ES256, ES384, RS256, PS256 and EdDSA by default. */
       readonly algorithms?: readonly JwsAlgorithm[];
     }
   | { readonly method: "none" };

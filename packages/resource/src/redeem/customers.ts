@@ -11,7 +11,7 @@ export interface TrustedIssuer {
   readonly jwks?: JwkSet;
   /** Where the issuer's keys are; by default as the issuer's metadata says. */
   readonly jwksUri?: string;
-  /** Algorithms that it signs with: ES256, RS256, PS256 and EdDSA by default. */
+  /** Algorithms that it signs with: ES256, ES384, RS256, PS256 and EdDSA by default. */
   readonly algorithms?: readonly JwsAlgorithm[];
   /** Whether one ID-JAG may be redeemed once (the default), or again until it expires, as the draft allows. */
   readonly replay?: "single-use" | "resubmit";

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { JWS_ALGORITHMS } from "@credence/protocol/jws";
 import { z } from "zod";
 import { kekSchema, secretSchema, secureUrlSchema } from "../admin/kek-schema.ts";
 import type { SecretRef } from "../directory/types.ts";
@@ -18,8 +19,6 @@ function duration(least: number, most: number) {
     .refine((seconds) => seconds >= least && seconds <= most, { error: `is out of bounds: ${least}s to ${most}s` });
 }
 
-const ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"] as const;
-
 /** What seals the store's secrets, and how the signing keys live; as one text, where there is only text, JSON or YAML. */
 export const keysSchema = z
   .preprocess(
@@ -30,7 +29,7 @@ export const keysSchema = z
         kek: kekSchema.optional(),
         /** What ID tokens and ID-JAGs are signed with, the default first. */
         algorithms: z
-          .array(z.enum(ALGORITHMS, { error: `is none of ${ALGORITHMS.join(", ")}` }), { error: "is no list" })
+          .array(z.enum(JWS_ALGORITHMS, { error: `is none of ${JWS_ALGORITHMS.join(", ")}` }), { error: "is no list" })
           .min(1, { error: "is empty" })
           .refine((all) => new Set(all).size === all.length, { error: "names one twice" })
           .optional(),

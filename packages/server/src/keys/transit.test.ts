@@ -76,7 +76,7 @@ describe("signing keys that are kept elsewhere", () => {
     return { keys, external, publicJwk, signer: externalSigner({ kid, alg, publicJwk, external }, keys) };
   }
 
-  it.each<JwsAlgorithm>(["ES256", "RS256", "PS256", "EdDSA"])("sign %s as JWS wants it", async (alg) => {
+  it.each<JwsAlgorithm>(["ES256", "ES384", "RS256", "PS256", "EdDSA"])("sign %s as JWS wants it", async (alg) => {
     const { signer, publicJwk } = await made(alg);
     expect(publicJwk).not.toHaveProperty("d");
     const jws = decodeJws(await signJwt("test+jwt", { sub: "alice" }, signer));

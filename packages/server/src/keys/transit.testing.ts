@@ -38,6 +38,7 @@ export interface TransitEngine {
 
 const TYPES = {
   "ecdsa-p256": () => generateKeyPairSync("ec", { namedCurve: "P-256" }),
+  "ecdsa-p384": () => generateKeyPairSync("ec", { namedCurve: "P-384" }),
   "rsa-2048": () => generateKeyPairSync("rsa", { modulusLength: 2_048 }),
   ed25519: () => generateKeyPairSync("ed25519"),
 } as const;
@@ -122,6 +123,7 @@ function published({ type, publicKey }: SigningPair): string {
 function signWith(type: string, key: KeyObject, data: Buffer, { signature_algorithm }: Record<string, string>): Buffer {
   if (type === "ed25519") return sign(null, data, key);
   if (type === "ecdsa-p256") return sign("sha256", data, { key, dsaEncoding: "ieee-p1363" });
+  if (type === "ecdsa-p384") return sign("sha384", data, { key, dsaEncoding: "ieee-p1363" });
   if (signature_algorithm !== "pss") return sign("sha256", data, key);
   return sign("sha256", data, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 });
 }

@@ -44,10 +44,11 @@ export function transitKeyEncryption(key: string, options: TransitOptions): KeyE
   };
 }
 
-/** What transit calls our algorithms; ES256 as JWS wants it, not as DER. */
+/** What transit calls our algorithms; ES256 and ES384 as JWS wants them, not as DER. */
 const KINDS: Readonly<Record<JwsAlgorithm, { readonly type: string; readonly hash: string; readonly more?: object }>> =
   {
     ES256: { type: "ecdsa-p256", hash: "sha2-256", more: { marshaling_algorithm: "jws" } },
+    ES384: { type: "ecdsa-p384", hash: "sha2-384", more: { marshaling_algorithm: "jws" } },
     RS256: { type: "rsa-2048", hash: "sha2-256", more: { signature_algorithm: "pkcs1v15" } },
     PS256: { type: "rsa-2048", hash: "sha2-256", more: { signature_algorithm: "pss", salt_length: "hash" } },
     EdDSA: { type: "ed25519", hash: "none" },

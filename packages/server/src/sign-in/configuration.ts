@@ -1,5 +1,5 @@
 import { CLIENT_ASSERTION_LIMITS } from "@credence/protocol/client-auth";
-import type { JwsAlgorithm } from "@credence/protocol/jws";
+import { JWS_ALGORITHMS, type JwsAlgorithm } from "@credence/protocol/jws";
 import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { ACR_VALUES, acrSatisfies, isAcr } from "../directory/acr.ts";
 import { type NamingSecrets, subjectFor } from "../directory/subject.ts";
@@ -61,7 +61,7 @@ export interface ConfigurationPorts {
 }
 
 /** What clients may sign assertions and proofs with, as at the exchange. */
-const ALGORITHMS: ("ES256" | "RS256" | "PS256" | "EdDSA")[] = ["ES256", "RS256", "PS256", "EdDSA"];
+const ALGORITHMS: JwsAlgorithm[] = [...JWS_ALGORITHMS];
 
 /** oidc-provider, narrowed to what the design says: code + PKCE S256, rotation, no consent screen, nothing dynamic. */
 export function configure(ports: ConfigurationPorts): Configuration {
