@@ -9,6 +9,7 @@ import { createAgent } from "@credence/client";
 import { decodeJws, generateSigningKey, importSigner, type PrivateJwk } from "@credence/protocol/jws";
 import { openUserAgent } from "../examples/demo/src/user-agent.ts";
 import { type Es256Key, es256Key, signJwt } from "./es256.ts";
+import type { PartEffort } from "./figures.ts";
 import { startServerProcess } from "./harness/child.ts";
 import { BenchError } from "./harness/error.ts";
 import type { Subject } from "./harness/subject.ts";
@@ -26,7 +27,14 @@ import {
 import { AGENT, exchangeForm, FORM } from "./requests.ts";
 
 /** What may differ between two of them. */
-export interface IdpOptions extends Partial<OrganizationSize> {}
+export interface IdpOptions extends Partial<OrganizationSize> {
+  /** Processes that answer. */
+  readonly workers?: number;
+  /** URL of a PostgreSQL database. */
+  readonly store?: string;
+  /** Milliseconds that each commit to SQLite takes longer. */
+  readonly commitDelayMs?: number;
+}
 
 /** A server with people who have signed in. */
 export interface Idp {
@@ -39,14 +47,15 @@ export interface Idp {
   stop(): Promise<void>;
 }
 
-export async function startIdp(folder: string, options: IdpOptions = {}): Promise<Idp> {
+export async function startIdp(effort: Pick<PartEffort, "folder" | "quick">, options: IdpOptions = {}): Promise<Idp> {
+  const { folder, quick } = effort;
   const agentKeys = await generateSigningKey("ES256");
   const own = mkdtempSync(join(folder, "idp-"));
   const asked = { ...USUAL, ...options, folder: own, agentKey: agentKeys.publicJwk };
   const server = await startServerProcess<{ url: string; jwk: PrivateJwk }>("idp.server.ts", asked, own);
   const { url, jwk } = server.ready;
   const key = es256Key(jwk);
-  const signedIn = await signEverybodyIn(url, agentKeys.privateJwk);
+  const signedIn = await signIn(url, agentKeys.privateJwk, quick ? 1 : SIGNED_IN);
   const idTokens = (count: number, agent = AGENT.clientId): readonly string[] => {
     const claims = signedIn.get(agent) ?? [];
     return Array.from({ length: count }, (_, one) => freshIdToken(claims[one % claims.length] ?? {}, key));
@@ -72,14 +81,18 @@ export async function startIdp(folder: string, options: IdpOptions = {}): Promis
 type Claims = Readonly<Record<string, unknown>>;
 
 /** Signs people in to both agents, as a browser does. @returns by agent, the claims of their ID tokens. */
-async function signEverybodyIn(issuer: string, agentKey: PrivateJwk): Promise<ReadonlyMap<string, readonly Claims[]>> {
+async function signIn(
+  issuer: string,
+  agentKey: PrivateJwk,
+  people: number,
+): Promise<ReadonlyMap<string, readonly Claims[]>> {
   const secret = { method: "client_secret_basic", ...AGENT } as const;
   const byKey = { method: "private_key_jwt", clientId: KEY_AGENT, signer: await importSigner(agentKey) } as const;
   const claims = new Map<string, Claims[]>();
   for (const client of [secret, byKey]) {
     const agent = createAgent({ idp: { issuer, client }, apps: [], development: true });
     const tokens: Claims[] = [];
-    for (let person = 0; person < SIGNED_IN; person++) {
+    for (let person = 0; person < people; person++) {
       const started = await agent.startSignIn({ redirectUri: CALLBACK });
       const end = await openUserAgent({ email: emailOf(person), password: PASSWORD }).browse(started.url, CALLBACK);
       if ("html" in end) throw new BenchError(`the sign-in ended at ${end.url} with ${end.status}: ${end.html}`);

@@ -10,13 +10,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { chain } from "./chain.ts";
+import { check } from "./check.ts";
 import type { Figure, FigureDefinition, Part, PartEffort } from "./figures.ts";
+import { halfLoad } from "./half-load.ts";
 import { BenchError } from "./harness/error.ts";
 import { requireWrk } from "./harness/wrk.ts";
 import { rates } from "./rates.ts";
 import { asJson, asMarkdown, asText } from "./report.ts";
+import { sizes } from "./sizes.ts";
+import { startUp } from "./start-up.ts";
+import { variants } from "./variants.ts";
 
-const PARTS: readonly Part[] = [rates];
+const PARTS: readonly Part[] = [rates, check, chain, halfLoad, ...variants, ...sizes, startUp];
 
 process.exitCode = await main();
 

@@ -2,18 +2,22 @@
 import type { PublicJwk } from "@credence/protocol/jws";
 import type { Agent, App, Connection, Organization, Person } from "../packages/server/src/directory/types.ts";
 import { hashPassword } from "../packages/server/src/sign-in/password.ts";
-import { AGENT, appIssuer, appResource } from "./requests.ts";
+import { AGENT, appIssuer } from "./requests.ts";
 
 export interface OrganizationSize {
   /** At least {@link SIGNED_IN}. */
   readonly people: number;
   /** At least {@link APPS}: the agent has one to each app. */
   readonly connections: number;
+  /** Issuer of the first app, where it is a real one; its resource is `/mcp` below it. */
+  readonly firstApp?: string;
 }
 
 /** What an organization is measured with, unless its size is what is measured. */
 export const USUAL: OrganizationSize = { people: 100, connections: 10 };
 
+/** Where the secret of the agent comes from. */
+export const SECRET_VARIABLE = "BENCH_SECRET";
 /** Apps that the agent reaches. */
 export const APPS = 10;
 /** People who sign in. */
@@ -34,11 +38,14 @@ export async function benchOrganization(size: OrganizationSize, agentKey: Public
     demo: false,
     people: Array.from({ length: size.people }, (_, number) => personOf(number, passwordHash)),
     agents: [
-      agentOf(AGENT.clientId, { method: "client_secret_basic", secret: { env: "BENCH_SECRET" } }),
+      agentOf(AGENT.clientId, { method: "client_secret_basic", secret: { env: SECRET_VARIABLE } }),
       agentOf(KEY_AGENT, { method: "private_key_jwt", jwks: { keys: [agentKey] } }),
       ...others.agents,
     ],
-    apps: [...Array.from({ length: APPS }, (_, number) => appOf(number)), ...others.apps],
+    apps: [
+      ...Array.from({ length: APPS }, (_, number) => appOf(number, number === 0 ? size.firstApp : undefined)),
+      ...others.apps,
+    ],
     connections: [
       ...Array.from({ length: APPS }, (_, app) => connectionOf(AGENT.clientId, app)),
       connectionOf(KEY_AGENT, 0),
@@ -58,13 +65,13 @@ function agentOf(id: string, auth: Agent["auth"]): Agent {
   return { id, name: id, enabled: true, auth, denialError: "access_denied", ...where };
 }
 
-function appOf(number: number): App {
+function appOf(number: number, issuer = appIssuer(number)): App {
   return {
     id: `app-${number}`,
     name: `App ${number}`,
     enabled: true,
-    issuer: appIssuer(number),
-    resources: [appResource(number)],
+    issuer,
+    resources: [`${issuer}/mcp`],
     scopes: { "ledger.read": "Read entries", "ledger.write": "Add entries" },
     clients: { [AGENT.clientId]: `agent-of-app-${number}`, [KEY_AGENT]: `key-agent-of-app-${number}` },
     subject: "id",

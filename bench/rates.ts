@@ -142,15 +142,16 @@ export const rates: Part = {
 
 async function start(
   names: ReadonlySet<SubjectName>,
-  { folder, tell }: PartEffort,
+  effort: PartEffort,
 ): Promise<{ readonly subjects: readonly Subject[]; stop(): Promise<void> }> {
+  const { folder, tell } = effort;
   tell(`starting ${[...names].join(", ")}`);
   const subjects: Subject[] = [];
   if (names.has("ceiling")) subjects.push(await startCeiling(folder));
   if (names.has("oidc-provider")) subjects.push(await startProvider(folder));
   if (names.has("redemption")) subjects.push(await startApp(folder));
   const exchanges = (["exchange", "ten apps", "private_key_jwt"] as const).filter((name) => names.has(name));
-  const idp = exchanges.length === 0 ? undefined : await startIdp(folder);
+  const idp = exchanges.length === 0 ? undefined : await startIdp(effort);
   if (idp !== undefined) subjects.push(...exchanges.map((name) => idp.subjects[name]));
   return {
     subjects,

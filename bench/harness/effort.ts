@@ -6,5 +6,10 @@ const CONNECTIONS = 32;
 
 /** Rounds of load: five of three seconds, or, to see that everything runs, one of one. */
 export function effortOf({ quick, folder, tell }: PartEffort, rounds = 5): Effort {
-  return { folder, tell, connections: CONNECTIONS, ...(quick ? { rounds: 1, seconds: 1 } : { rounds, seconds: 3 }) };
+  return {
+    folder,
+    tell,
+    connections: CONNECTIONS,
+    ...(quick ? { warmUp: 0, rounds: 1, seconds: 1 } : { warmUp: 1, rounds, seconds: 3 }),
+  };
 }

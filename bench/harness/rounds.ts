@@ -6,6 +6,8 @@ import { type Load, load } from "./wrk.ts";
 /** How long and how often. */
 export interface Effort {
   readonly rounds: number;
+  /** Rounds before them, which do not count. */
+  readonly warmUp: number;
   /** Seconds of load in each round. */
   readonly seconds: number;
   /** Simultaneous connections. */
@@ -25,19 +27,19 @@ const FIRST_GUESS = 2_000;
 /**
  * Loads the servers in turn; each round begins with another one.
  *
- * @returns by name, the loads; the one before the first round, which warms up, does not count.
+ * @returns by name, the loads of the rounds that count.
  */
 export async function compare(subjects: readonly Subject[], effort: Effort): Promise<ReadonlyMap<string, Loads>> {
   const loads = new Map<string, Load[]>(subjects.map(({ name }) => [name, []]));
   const rates = new Map<string, number>();
-  for (let round = 0; round <= effort.rounds; round++) {
+  for (let round = 1 - effort.warmUp; round <= effort.rounds; round++) {
     for (let turn = 0; turn < subjects.length; turn++) {
-      const subject = subjects[(round + turn) % subjects.length];
+      const subject = subjects[(round + effort.warmUp + turn) % subjects.length];
       if (subject === undefined) continue;
       const one = await loadOnce(subject, effort, rates.get(subject.name) ?? FIRST_GUESS);
       rates.set(subject.name, Math.max(rates.get(subject.name) ?? 0, one.answers / one.seconds));
       if (round > 0) loads.get(subject.name)?.push(one);
-      effort.tell(`${round === 0 ? "warm-up" : `round ${round}`}  ${subject.name.padEnd(28)} ${described(one)}`);
+      effort.tell(`${round < 1 ? "warm-up" : `round ${round}`}  ${subject.name.padEnd(28)} ${described(one)}`);
     }
   }
   return loads;

@@ -1,0 +1,48 @@
+/** (i) How long people wait when the server is half busy: half of what it can, at a constant rate. */
+import { startIdp } from "./exchange.ts";
+import type { Part } from "./figures.ts";
+import { effortOf } from "./harness/effort.ts";
+import { residentMb } from "./harness/proc.ts";
+import { compare, median, perSecond } from "./harness/rounds.ts";
+import { percentile, sendSteadily } from "./harness/steady.ts";
+
+/** Seconds of the steady load. */
+const SECONDS = 10;
+/** People do not wait for one another: enough that none has to wait for a connection. */
+const CONNECTIONS = 64;
+
+export const halfLoad: Part = {
+  figures: [
+    {
+      name: "exchange.p99_half_load_ms",
+      title: "exchange at half of its rate, 99 of 100 answers within",
+      unit: "ms",
+      most: 15,
+    },
+    {
+      name: "exchange.p50_half_load_ms",
+      title: "exchange at half of its rate, half of the answers within",
+      unit: "ms",
+    },
+    { name: "server.load_mb", title: "memory of the server under full load", unit: "MB" },
+  ],
+  async run(effort) {
+    const idp = await startIdp(effort);
+    try {
+      const { exchange } = idp.subjects;
+      const loads = (await compare([exchange], effortOf(effort, 3))).get(exchange.name) ?? [];
+      const memory = residentMb(idp.pid);
+      const rate = median(loads.map(perSecond)) / 2;
+      effort.tell(`half load: ${rate.toFixed(0)}/s`);
+      const posts = await exchange.posts(Math.ceil(rate * (effort.quick ? 1 : SECONDS)));
+      const sorted = await sendSteadily({ url: exchange.url, posts, rate, connections: CONNECTIONS });
+      return new Map([
+        ["exchange.p99_half_load_ms", percentile(sorted, 0.99)],
+        ["exchange.p50_half_load_ms", percentile(sorted, 0.5)],
+        ["server.load_mb", memory],
+      ]);
+    } finally {
+      await idp.stop();
+    }
+  },
+};
