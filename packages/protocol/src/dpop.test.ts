@@ -54,12 +54,15 @@ describe("a DPoP proof", () => {
     expect([await outcome(proof), await outcome(proof)]).toEqual([{ jkt: key.jkt }, "dpop-replayed"]);
   });
 
-  test.each(["ES256", "ES384", "RS256", "PS256", "EdDSA"] as const)("of ours by %s is accepted, for its key", async (alg) => {
-    const mine = await generateDpopKey(alg);
-    expect(await outcome(await createDpopProof(mine, { method: "POST", url: URL, now: NOW }))).toEqual({
-      jkt: mine.jkt,
-    });
-  });
+  test.each(["ES256", "ES384", "RS256", "PS256", "EdDSA"] as const)(
+    "of ours by %s is accepted, for its key",
+    async (alg) => {
+      const mine = await generateDpopKey(alg);
+      expect(await outcome(await createDpopProof(mine, { method: "POST", url: URL, now: NOW }))).toEqual({
+        jkt: mine.jkt,
+      });
+    },
+  );
 
   test("of another implementation is accepted, and its thumbprint is RFC 7638's", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });

@@ -4,6 +4,7 @@
  */
 
 import type { AuthorizationDetail } from "@credence/protocol/authorization-details";
+import type { JwsAlgorithm } from "@credence/protocol/jws";
 
 /** Where a secret comes from. A literal is allowed only in a demo organization on a loopback issuer. */
 export type SecretRef = { readonly env: string } | { readonly file: string } | { readonly literal: string };
@@ -47,6 +48,8 @@ export interface Agent {
   readonly postLogoutRedirectUris: readonly string[];
   /** What a denial by policy is called on the wire; `invalid_grant` for peers that know no other. */
   readonly denialError: "access_denied" | "invalid_grant";
+  /** What its ID tokens are signed with; the deployment's first algorithm where it says nothing. */
+  readonly idTokenAlg?: JwsAlgorithm;
   /** Every exchange needs a DPoP proof; with it, a public agent may exchange. @see RFC 9449 §5.2 */
   readonly dpopBound?: boolean;
   /** Seconds since the person signed in, for which the agent may act for them without a session (refresh tokens). */
@@ -106,6 +109,8 @@ export interface RelyingParty {
   readonly auth: Exclude<AgentAuth, { readonly method: "client_id_metadata_document" }>;
   readonly redirectUris: readonly string[];
   readonly postLogoutRedirectUris: readonly string[];
+  /** What its ID tokens are signed with; the deployment's first algorithm where it says nothing. */
+  readonly idTokenAlg?: JwsAlgorithm;
 }
 
 /** Who: `person:ID`, `group:NAME` or `everyone`. */

@@ -24,6 +24,7 @@ export const fromFile = {
       post_logout_redirect_uris,
       denial_error,
       dpop_bound_access_tokens,
+      id_token_signed_response_alg,
       offline_max_age,
       auth,
       ...agent
@@ -36,6 +37,7 @@ export const fromFile = {
       redirectUris: redirect_uris,
       postLogoutRedirectUris: post_logout_redirect_uris,
       denialError: denial_error,
+      ...optional("idTokenAlg", id_token_signed_response_alg),
       ...optional("dpopBound", dpop_bound_access_tokens),
       ...optional("offlineMaxAge", seconds(offline_max_age)),
     };
@@ -92,7 +94,7 @@ export const toFile = {
   },
   agent(agent: Agent): Entry {
     const { id, name, enabled, auth, redirectUris, postLogoutRedirectUris, denialError } = agent;
-    const { dpopBound, offlineMaxAge } = agent;
+    const { dpopBound, offlineMaxAge, idTokenAlg } = agent;
     return {
       id,
       name,
@@ -101,6 +103,7 @@ export const toFile = {
       ...set("redirect_uris", redirectUris),
       ...set("post_logout_redirect_uris", postLogoutRedirectUris),
       ...(denialError === "access_denied" ? {} : { denial_error: denialError }),
+      ...optional("id_token_signed_response_alg", idTokenAlg),
       ...(dpopBound ? { dpop_bound_access_tokens: true } : {}),
       ...optional("offline_max_age", offlineMaxAge === undefined ? undefined : formatDuration(offlineMaxAge)),
     };
@@ -185,12 +188,14 @@ function keysFromFile({ method, jwks, jwks_uri: jwksUri }: Extract<FileAgent["au
 type FileSso = NonNullable<FileApp["sso"]>;
 type FileNameId = NonNullable<FileApp["saml_name_id"]>;
 
-function relyingPartyFromFile({ client_id, auth, redirect_uris, post_logout_redirect_uris }: FileSso): RelyingParty {
+function relyingPartyFromFile(sso: FileSso): RelyingParty {
+  const { client_id, auth, redirect_uris, post_logout_redirect_uris, id_token_signed_response_alg } = sso;
   return {
     clientId: client_id,
     auth: relyingPartyAuth(auth),
     redirectUris: redirect_uris,
     postLogoutRedirectUris: post_logout_redirect_uris,
+    ...optional("idTokenAlg", id_token_signed_response_alg),
   };
 }
 
@@ -201,12 +206,14 @@ function relyingPartyAuth(auth: FileSso["auth"]): RelyingParty["auth"] {
   return { method, secret, ...optional("formerSecret", former_secret) };
 }
 
-function relyingPartyToFile({ clientId, auth, redirectUris, postLogoutRedirectUris }: RelyingParty): Entry {
+function relyingPartyToFile(sso: RelyingParty): Entry {
+  const { clientId, auth, redirectUris, postLogoutRedirectUris, idTokenAlg } = sso;
   return {
     client_id: clientId,
     auth: authToFile(auth),
     ...set("redirect_uris", redirectUris),
     ...set("post_logout_redirect_uris", postLogoutRedirectUris),
+    ...optional("id_token_signed_response_alg", idTokenAlg),
   };
 }
 

@@ -1,4 +1,5 @@
 import { readAuthorizationDetails } from "@credence/protocol/authorization-details";
+import { JWS_ALGORITHMS } from "@credence/protocol/jws";
 import { z } from "zod";
 import { ACR_VALUES } from "../directory/acr.ts";
 import { PASSWORD_HASH, parsePasswordHash } from "../directory/password-hash.ts";
@@ -175,6 +176,11 @@ const appAuth = z
     "method: client_secret_basic, client_secret_post (both with secret: { env } or { file }), private_key_jwt or none.",
   );
 
+const idTokenAlg = z
+  .enum(JWS_ALGORITHMS, { error: `is none of ${JWS_ALGORITHMS.join(", ")}` })
+  .optional()
+  .describe("What its ID tokens are signed with: one of the server's algorithms, the first of them when left out.");
+
 const acr = z
   .enum(ACR_VALUES, { error: "is no way to sign in" })
   .describe(`The weakest way to sign in that is enough: ${ACR_VALUES.join(", ")}.`);
@@ -203,6 +209,7 @@ export const agentSchema = z.strictObject({
     .describe(
       "What a denial by policy is called: access_denied (default), or invalid_grant for peers that know no other.",
     ),
+  id_token_signed_response_alg: idTokenAlg,
   dpop_bound_access_tokens: z
     .boolean()
     .optional()
@@ -274,6 +281,7 @@ export const appSchema = z.strictObject({
       auth: appAuth,
       redirect_uris: list(redirectUri).min(1, { error: "is empty" }).describe("Where sign-ins return to."),
       post_logout_redirect_uris: list(redirectUri).default([]).describe("Where signing out may return to."),
+      id_token_signed_response_alg: idTokenAlg,
     })
     .optional()
     .describe("The app as a relying party: people sign in to it here, under the same name as in ID-JAGs."),

@@ -81,21 +81,24 @@ export async function isSecretOf(ports: ClientPorts, clientId: string, secret: s
 
 async function agentMetadata(agent: Agent, ports: ClientPorts): Promise<AdapterPayload> {
   if (agent.auth.method === "client_id_metadata_document") return documentMetadata(agent, ports);
-  const { id, name, redirectUris, postLogoutRedirectUris, dpopBound } = agent;
+  const { id, name, redirectUris, postLogoutRedirectUris, dpopBound, idTokenAlg } = agent;
   return {
-    ...commonMetadata({ id, name, redirectUris, postLogoutRedirectUris }),
+    ...commonMetadata({ id, name, redirectUris, postLogoutRedirectUris, idTokenAlg }),
     ...(await credentialMetadata(agent, ports)),
     ...(dpopBound ? { dpop_bound_access_tokens: true } : {}),
   };
 }
 
 /** The organization lists the agent; what it is like, its own document says. */
-async function documentMetadata({ id, name, dpopBound }: Agent, { documents }: ClientPorts): Promise<AdapterPayload> {
+async function documentMetadata(
+  { id, name, dpopBound, idTokenAlg }: Agent,
+  { documents }: ClientPorts,
+): Promise<AdapterPayload> {
   const metadata = await documents.metadata(id);
   const { redirect_uris: redirectUris, post_logout_redirect_uris: postLogoutRedirectUris = [] } = metadata;
   return {
     // The organization's name for it: a document could call itself anything.
-    ...commonMetadata({ id, name, redirectUris, postLogoutRedirectUris }),
+    ...commonMetadata({ id, name, redirectUris, postLogoutRedirectUris, idTokenAlg }),
     token_endpoint_auth_method: metadata.token_endpoint_auth_method,
     ...(metadata.jwks === undefined ? {} : { jwks: { keys: [...metadata.jwks.keys] } }),
     ...(metadata.jwks_uri === undefined ? {} : { jwks_uri: metadata.jwks_uri }),
@@ -104,9 +107,9 @@ async function documentMetadata({ id, name, dpopBound }: Agent, { documents }: C
 }
 
 async function relyingPartyMetadata(app: App, sso: RelyingParty, ports: ClientPorts): Promise<AdapterPayload> {
-  const { clientId: id, auth, redirectUris, postLogoutRedirectUris } = sso;
+  const { clientId: id, auth, redirectUris, postLogoutRedirectUris, idTokenAlg } = sso;
   return {
-    ...commonMetadata({ id, name: app.name, redirectUris, postLogoutRedirectUris }),
+    ...commonMetadata({ id, name: app.name, redirectUris, postLogoutRedirectUris, idTokenAlg }),
     ...(await credentialMetadata({ id, auth }, ports)),
     // The name that the app's ID-JAGs have. oidc-provider wants a URI for the sector; nobody fetches this one.
     subject_type: "pairwise",
@@ -115,9 +118,11 @@ async function relyingPartyMetadata(app: App, sso: RelyingParty, ports: ClientPo
 }
 
 function commonMetadata(
-  client: Pick<Agent, "id" | "name" | "redirectUris" | "postLogoutRedirectUris">,
+  client: Pick<Agent, "id" | "name" | "redirectUris" | "postLogoutRedirectUris"> & {
+    readonly idTokenAlg?: Agent["idTokenAlg"] | undefined;
+  },
 ): AdapterPayload {
-  const { id, name, redirectUris, postLogoutRedirectUris } = client;
+  const { id, name, redirectUris, postLogoutRedirectUris, idTokenAlg } = client;
   return {
     client_id: id,
     client_name: name,
@@ -128,6 +133,7 @@ function commonMetadata(
     response_types: redirectUris.length > 0 ? ["code"] : [],
     grant_types: redirectUris.length > 0 ? ["authorization_code", "refresh_token"] : [],
     response_modes: ["query"],
+    ...(idTokenAlg === undefined ? {} : { id_token_signed_response_alg: idTokenAlg }),
   };
 }
 
