@@ -1,7 +1,7 @@
 /** The real command in a process of its own, as an operator starts it, and clients that notice everything that goes wrong. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent as HttpAgent, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -16,6 +16,7 @@ import { exportOrganization } from "../packages/server/src/organization/export.t
 import { ALICE, acme, CALLBACK, SECRETS } from "./house.testing.ts";
 
 const MAIN = join(import.meta.dirname, "../packages/server/src/main.ts");
+const NODE_FLAGS = ["-C", "@credence/source", "--disable-warning=ExperimentalWarning"];
 const LEDGER = "https://ledger.example";
 
 /** A server in a process of its own. */
@@ -28,13 +29,17 @@ export interface ServerProcess extends AsyncDisposable {
   said(): string;
   /** Sends a signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** Starts it once more, on the same data and port. */
+  /** Starts it once more, on the same data and port, after its end. */
   again(): Promise<ServerProcess>;
+  /** Runs the command, on its data directory unless another is named. */
+  credence(...args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }>;
 }
 
 export interface ProcessOptions {
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Where its folder is made; among the system's temporary ones by default. */
+  readonly parent?: string;
 }
 
 /** Acme, as the file that an operator begins with: its secrets come from variables. */
@@ -50,7 +55,7 @@ const variableOf = (agent: string): string => `${agent.toUpperCase()}_SECRET`;
 
 /** Starts `credence serve` with Acme in a folder of its own, which goes with it, and waits until it is ready. */
 export async function startServerProcess(options: ProcessOptions = {}): Promise<ServerProcess> {
-  const folder = await mkdtemp(join(tmpdir(), "credence-process-"));
+  const folder = await mkdtemp(join(options.parent ?? tmpdir(), "credence-process-"));
   const port = await findPort(0);
   writeFileSync(join(folder, "acme.yaml"), organizationFile(), { mode: 0o600 });
   return launch(folder, port, options);
@@ -82,6 +87,8 @@ async function launch(folder: string, port: number, options: ProcessOptions): Pr
       ...(options.flags ?? []),
     ],
     {
+      // A group of its own, as a shell gives to what runs in it.
+      detached: true,
       env: { ...process.env, ...secrets, CREDENCE_LIMITS: UNLIMITED, ...options.env },
       stdio: ["ignore", "ignore", "pipe"],
     },
@@ -109,12 +116,13 @@ async function launch(folder: string, port: number, options: ProcessOptions): Pr
       child.kill(signal);
       return ended;
     },
+    credence: (...args) => runCredence(args.includes("--data") ? args : [...args, "--data", dataDir]),
     async again() {
       await ended;
       return launch(folder, port, options);
     },
     async [Symbol.asyncDispose]() {
-      kill();
+      if (child.exitCode === null) child.kill("SIGKILL");
       await ended;
       await rm(folder, { recursive: true, force: true });
     },
@@ -124,6 +132,18 @@ async function launch(folder: string, port: number, options: ProcessOptions): Pr
 
 /** What the tests ask for comes from one agent at one address. */
 const UNLIMITED = "client_requests=0, failed_requests=0, sign_ins=0, forms=0, connections=0, connections_per_address=0";
+
+/** Runs the command to its end. */
+async function runCredence(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  return { code, output: `${out}${err}` };
+}
+
+/** Processes that a process has started. */
+export function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+}
 
 /** Polls until something holds: as long as it takes, within the test's own time. */
 export async function until(holds: () => unknown, child?: ChildProcess): Promise<void> {
