@@ -1,25 +1,19 @@
-import { LRUCache } from "lru-cache";
+import type { AttemptLimit, Store } from "../store/store.ts";
 import { hashed } from "./artifacts.ts";
 import { networkOf } from "./source.ts";
 
 /**
- * Back-off for guessed passwords and codes: per account and address, per account, per address.
+ * Back-off for guessed passwords and codes: per account and address, per account, per address. It is counted in the store, for all
+ * processes together: who is turned away by one does not begin anew at the next, nor after a restart.
  *
- * The memory is bounded, and an email counts whether somebody has it or not. A stranger who guesses at an account can
- * make its owner wait a minute at most: the limit that grows long is the guesser's own.
+ * The counts are bounded, and an email counts whether somebody has it or not: whoever is not there costs and looks the same. A
+ * stranger who guesses at an account can make its owner wait a minute at most: the limit that grows long is the guesser's own.
  */
 
-interface Limit {
-  /** Failures before the first wait. */
-  readonly free: number;
-  /** Longest wait in seconds. */
-  readonly longest: number;
-  /** Seconds of quiet after which failures are forgotten. */
-  readonly forget: number;
-}
+type Limit = Pick<AttemptLimit, "free" | "longest" | "forget">;
 
 /** How much is let through, for each of the three. */
-export type Limits = Readonly<Record<"pair" | "account" | "address", Limit>>;
+type Limits = Readonly<Record<"pair" | "account" | "address", Limit>>;
 
 const PASSWORD_LIMITS: Limits = {
   pair: { free: 5, longest: 900, forget: 900 },
@@ -32,22 +26,19 @@ const PASSWORD_LIMITS: Limits = {
  * though its owner then waits, too. And it is remembered for a day: else whoever waits a little longer than they have to would
  * begin anew each time.
  */
-export const CODE_LIMITS: Limits = { ...PASSWORD_LIMITS, account: { free: 10, longest: 900, forget: 86_400 } };
+const CODE_LIMITS: Limits = { ...PASSWORD_LIMITS, account: { free: 10, longest: 900, forget: 86_400 } };
 
-/** How many of each kind are remembered; the least recent goes first, so one kind can not push out another. */
-const REMEMBERED = 20_000;
-
-interface Count {
-  failures: number;
-  /** Seconds since the epoch before which nothing is tried. */
-  until: number;
-  last: number;
-}
+/** What is guessed at. A passkey can not be guessed: what is counted there is work, for one sign-in. */
+const LIMITS = {
+  password: PASSWORD_LIMITS,
+  code: CODE_LIMITS,
+  passkey: { ...PASSWORD_LIMITS, account: { free: 10, longest: 900, forget: 900 } },
+} as const satisfies Readonly<Record<string, Limits>>;
 
 /** Permission to try a password or code; or how many seconds to wait. */
-export type Attempt = { readonly wait: number } | { readonly wait: 0; succeeded(): void };
+export type Attempt = { readonly wait: number } | { readonly wait: 0; succeeded(): Promise<void> };
 
-/** Counts attempts. */
+/** Counts attempts. Both calls reject when the store can not count: nothing is tried then. */
 export interface Attempts {
   /**
    * Asks to try one. The attempt counts as failed until it is said to have succeeded, so that many at once do not
@@ -57,76 +48,27 @@ export interface Attempts {
    * @param source - The client's address.
    * @param now - Seconds since the epoch.
    */
-  begin(account: string, source: string, now: number): Attempt;
+  begin(account: string, source: string, now: number): Promise<Attempt>;
 }
 
-/** Makes the counts, empty. */
-export function createAttempts(limits: Limits = PASSWORD_LIMITS): Attempts {
-  const pairs = createCounts(limits.pair);
-  const accounts = createCounts(limits.account);
-  const addresses = createCounts(limits.address);
+/** Where attempts are counted. */
+export type AttemptStore = Pick<Store, "beginAttempt" | "attemptSucceeded">;
 
+/** Counts attempts at one thing. */
+export function createAttempts(store: AttemptStore, what: keyof typeof LIMITS): Attempts {
+  const limits = LIMITS[what];
   return {
-    begin(who, source, now) {
+    async begin(who, source, now) {
       const account = hashed(who.toLowerCase());
-      const address = networkOf(source);
-      const limited: readonly (readonly [Counts, string, Limit])[] = [
-        [pairs, `${account} ${address}`, limits.pair],
-        [accounts, account, limits.account],
-        [addresses, address, limits.address],
+      const address = hashed(networkOf(source));
+      const counts: readonly AttemptLimit[] = [
+        // The first is the owner's own, where they succeed: only what others did stays counted in the other two.
+        { ...limits.pair, kind: `${what} pair`, key: `${account} ${address}` },
+        { ...limits.account, kind: `${what} account`, key: account },
+        { ...limits.address, kind: `${what} address`, key: address },
       ];
-      // Asked before anything is remembered: who has to wait leaves no trace, and so pushes out nobody else's.
-      const before = limited.map(([counts, key]) => counts.known(key, now) ?? fresh(now));
-      const wait = Math.ceil(Math.max(...before.map(({ until }) => until - now)));
-      if (wait > 0) return { wait };
-      const tried = limited.map(([counts, key, limit], i) => {
-        const one = counts.known(key, now) ?? counts.add(key, now);
-        fail(one, limit, now);
-        return { one, until: before[i]?.until ?? 0 };
-      });
-      return {
-        wait: 0,
-        succeeded() {
-          // The account's owner was here, from this address: only what others did stays counted.
-          const own = tried[0]?.one.failures ?? 0;
-          for (const [i, { one, until }] of tried.entries()) {
-            one.failures = Math.max(0, one.failures - own);
-            one.until = i === 0 ? 0 : until;
-          }
-        },
-      };
+      const begun = await store.beginAttempt(counts, now);
+      return "marks" in begun ? { wait: 0, succeeded: () => store.attemptSucceeded(begun.marks) } : begun;
     },
   };
-}
-
-interface Counts {
-  /** What is remembered and not forgotten by now. */
-  known(key: string, now: number): Count | undefined;
-  add(key: string, now: number): Count;
-}
-
-function createCounts({ forget }: Limit): Counts {
-  const counts = new LRUCache<string, Count>({ max: REMEMBERED });
-  return {
-    known(key, now) {
-      const found = counts.get(key);
-      return found !== undefined && now - found.last <= forget ? found : undefined;
-    },
-    add(key, now) {
-      const one = fresh(now);
-      counts.set(key, one);
-      return one;
-    },
-  };
-}
-
-function fresh(now: number): Count {
-  return { failures: 0, until: 0, last: now };
-}
-
-function fail(count: Count, { free, longest }: Limit, now: number): void {
-  count.failures += 1;
-  count.last = now;
-  const beyond = count.failures - free;
-  if (beyond >= 0) count.until = now + Math.min(longest, 2 ** beyond);
 }

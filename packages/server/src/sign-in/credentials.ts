@@ -1,12 +1,12 @@
 import type { Person } from "../directory/types.ts";
-import { type Attempts, createAttempts } from "./attempts.ts";
+import { type AttemptStore, createAttempts } from "./attempts.ts";
 import type { RecordSignIn, SignInFailure } from "./events.ts";
 import { newReference, type Report } from "./fault.ts";
 import { verifyAgainstNobody, verifyPassword } from "./password.ts";
 
 /** What checking a password needs from the house. */
 export interface CredentialPorts {
-  readonly store: { personByEmail(email: string): Promise<Person | undefined> };
+  readonly store: AttemptStore & { personByEmail(email: string): Promise<Person | undefined> };
   readonly record: RecordSignIn;
   /** Told of failures that could not be put on record. */
   readonly report: Report;
@@ -49,7 +49,7 @@ const WAITING = 50;
  * more may be asked for.)
  */
 export function createCredentialCheck(ports: CredentialPorts): CheckCredentials {
-  const attempts: Attempts = createAttempts();
+  const attempts = createAttempts(ports.store, "password");
   const turn = createTurns(AT_ONCE, WAITING);
 
   return async (typed) => {
@@ -63,7 +63,7 @@ export function createCredentialCheck(ports: CredentialPorts): CheckCredentials 
         .catch((error: unknown) => ports.report({ reference: newReference(), code: "record_failed", error }));
     };
 
-    const attempt = attempts.begin(email, source, at);
+    const attempt = await attempts.begin(email, source, at);
     if (!("succeeded" in attempt)) {
       failed("too-many-attempts");
       return { ok: false, why: "wait", wait: attempt.wait };
@@ -79,7 +79,7 @@ export function createCredentialCheck(ports: CredentialPorts): CheckCredentials 
       failed(why ?? "person-unknown", person);
       return { ok: false, why: "wrong" };
     }
-    attempt.succeeded();
+    await attempt.succeeded();
     return { ok: true, person };
   };
 }

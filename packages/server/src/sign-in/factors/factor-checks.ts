@@ -1,6 +1,6 @@
 import type { AuthenticationMethod } from "../../directory/acr.ts";
 import type { Person } from "../../directory/types.ts";
-import { type Attempts, CODE_LIMITS, createAttempts } from "../attempts.ts";
+import { type AttemptStore, createAttempts } from "../attempts.ts";
 import type { RecordSignIn, SignInFailure } from "../events.ts";
 import { newReference, type Report } from "../fault.ts";
 import type { FactorPorts } from "./factors.ts";
@@ -9,7 +9,7 @@ import { checkCode } from "./totp.ts";
 
 /** What checking codes and passkeys needs from the house. */
 export interface FactorCheckPorts extends FactorPorts {
-  readonly store: FactorPorts["store"] & { person(id: string): Promise<Person | undefined> };
+  readonly store: FactorPorts["store"] & AttemptStore & { person(id: string): Promise<Person | undefined> };
   readonly place: PasskeyPlace | undefined;
   readonly record: RecordSignIn;
   /** Told of failures that could not be put on record. */
@@ -55,7 +55,8 @@ const CODE_MAX = 64;
 
 /** Makes the checks. */
 export function createFactorChecks(ports: FactorCheckPorts): FactorChecks {
-  const attempts: Attempts = createAttempts(CODE_LIMITS);
+  const codes = createAttempts(ports.store, "code");
+  const passkeys = createAttempts(ports.store, "passkey");
 
   function failed(
     why: SignInFailure,
@@ -71,7 +72,7 @@ export function createFactorChecks(ports: FactorCheckPorts): FactorChecks {
 
   return {
     async code(person, typed, trial) {
-      const attempt = attempts.begin(person.id, trial.source, ports.now());
+      const attempt = await codes.begin(person.id, trial.source, ports.now());
       if (!("succeeded" in attempt)) {
         failed("too-many-attempts", trial, { person: person.id });
         return { ok: false, why: "wait", wait: attempt.wait };
@@ -81,12 +82,12 @@ export function createFactorChecks(ports: FactorCheckPorts): FactorChecks {
         failed(outcome === "used" ? "code-used" : "code-wrong", trial, { person: person.id });
         return { ok: false, why: outcome };
       }
-      attempt.succeeded();
+      await attempt.succeeded();
       return { ok: true };
     },
 
     async passkey(holder, text, trial, expected) {
-      const attempt = attempts.begin(holder, trial.source, ports.now());
+      const attempt = await passkeys.begin(holder, trial.source, ports.now());
       if (!("succeeded" in attempt)) {
         failed("too-many-attempts", trial);
         return { ok: false, why: "wait", wait: attempt.wait };
@@ -108,7 +109,7 @@ export function createFactorChecks(ports: FactorCheckPorts): FactorChecks {
         failed(person === undefined ? "person-unknown" : "person-disabled", trial, { person: person?.id });
         return { ok: false, why: "passkey" };
       }
-      attempt.succeeded();
+      await attempt.succeeded();
       return { ok: true, person, method: deviceBound ? "device-bound-passkey" : "passkey" };
     },
   };

@@ -9,7 +9,7 @@ export type FactorKind = "passkey" | "totp" | "recovery-code";
 export interface FactorPorts {
   readonly store: Pick<
     Store,
-    "addFactor" | "factor" | "factorsOf" | "changeFactor" | "useFactor" | "removeFactors" | "consume"
+    "addFactor" | "factor" | "factorsOf" | "changeFactor" | "useFactor" | "removeFactors" | "replaceFactors" | "consume"
   >;
   readonly sealing: Sealing;
   /** Seconds since the epoch. */
@@ -87,11 +87,26 @@ export type FactorContent = z.infer<typeof passkeySchema> | z.infer<typeof totpS
 /** Keeps a factor, unless there is one of that kind and key. */
 export async function keepFactor(
   ports: FactorPorts,
-  { kind, key, person, counter = 0 }: { kind: FactorKind; key: string; person: string; counter?: number },
+  named: NewFactor,
   content: FactorContent,
 ): Promise<"added" | "exists"> {
+  return ports.store.addFactor(await newFactor(ports, named, content));
+}
+
+/** A factor to be: whose it is, and of which kind. */
+export interface NewFactor extends FactorName {
+  readonly kind: FactorKind;
+  readonly counter?: number;
+}
+
+/** A factor as the store keeps it: sealed. */
+export async function newFactor(
+  ports: Pick<FactorPorts, "sealing" | "now">,
+  { kind, key, person, counter = 0 }: NewFactor,
+  content: FactorContent,
+): Promise<Factor> {
   const payload = await sealFactor(ports, { kind, key, person }, content);
-  return ports.store.addFactor({ kind, key, person, payload, counter, createdAt: ports.now() });
+  return { kind, key, person, payload, counter, createdAt: ports.now() };
 }
 
 /** Names a passkey anew. */

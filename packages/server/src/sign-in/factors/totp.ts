@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Secret, TOTP } from "otpauth";
 import { hashed } from "../artifacts.ts";
-import { type FactorPorts, factorsOf, keepFactor } from "./factors.ts";
+import { type FactorPorts, factorsOf, keepFactor, newFactor } from "./factors.ts";
 
 /**
  * One-time codes of an authenticator app: SHA-1, 6 digits, 30 seconds, which is what every such app can do.
@@ -81,11 +81,11 @@ export async function removeTotp({ store }: Pick<FactorPorts, "store">, person: 
 
 /** Makes recovery codes in place of those that there were. @returns the codes, which nobody can read again. */
 export async function renewRecoveryCodes(ports: FactorPorts, person: string): Promise<readonly string[]> {
-  await ports.store.removeFactors(person, "recovery-code");
   const codes = Array.from({ length: RECOVERY_CODES }, newRecoveryCode);
-  for (const code of codes) {
-    await keepFactor(ports, { kind: "recovery-code", key: recoveryKey(person, code), person }, {});
-  }
+  const factors = codes.map((code) =>
+    newFactor(ports, { kind: "recovery-code", key: recoveryKey(person, code), person }, {}),
+  );
+  await ports.store.replaceFactors(person, "recovery-code", await Promise.all(factors));
   return codes;
 }
 
