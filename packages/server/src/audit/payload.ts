@@ -1,6 +1,7 @@
 import { isObject } from "@credence/protocol";
 import { z } from "zod";
 import type { AuditPersonal } from "../store/store.ts";
+import { storedText } from "../store/text.ts";
 import { commit, commitmentOf } from "./chain.ts";
 import { AUDIT_CODES, type AuditEvent, type AuditPerson, type RecordedEvent } from "./event.ts";
 
@@ -55,9 +56,9 @@ function boundedJson(value: unknown): string {
     .join(",")}}`;
 }
 
-/** Half a surrogate pair has no UTF-8: it becomes U+FFFD. */
+/** As the store keeps it: a commitment is to what will be read again. */
 function boundedText(text: string): string {
-  return (text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1)}…` : text).toWellFormed();
+  return storedText(text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1)}…` : text);
 }
 
 type Field = readonly [field: string, value: string];
@@ -76,10 +77,10 @@ function partPersonal(event: AuditEvent): { open: object; personal: readonly Fie
     part(`changes.${n}.id`, change.id);
     return { action: change.action, kind: change.kind };
   });
-  const openFailures = failures?.slice(0, LONGEST_LIST).map(({ reason, count, source: from, sample }, n) => {
+  const openFailures = failures?.slice(0, LONGEST_LIST).map(({ reason, count, agent, source: from, sample }, n) => {
     part(`failures.${n}.source`, from);
     part(`failures.${n}.sample`, sample);
-    return { reason, count };
+    return { reason, count, ...(agent === undefined ? {} : { agent }) };
   });
   return { open: { ...rest, changes: openChanges, failures: openFailures }, personal };
 }
@@ -128,7 +129,7 @@ const payloadSchema = z.strictObject({
     .exactOptional(),
   members: texts,
   key: z.strictObject({ kid: z.string(), use: z.string(), alg: z.string() }).exactOptional(),
-  failures: z.array(z.strictObject({ reason: z.string(), count: z.number() })).exactOptional(),
+  failures: z.array(z.strictObject({ reason: z.string(), count: z.number(), agent: text })).exactOptional(),
   personal: z.record(z.string(), z.string()).exactOptional(),
 });
 

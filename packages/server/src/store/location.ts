@@ -13,7 +13,12 @@ export type StoreLocation =
  */
 export function storeLocation(dataDir: string, url?: string): StoreLocation {
   if (url === undefined) return { kind: "sqlite", path: storePath(dataDir) };
-  if (isStoreUrl(url)) return { kind: "postgresql", url };
+  return { kind: "postgresql", url: requireStoreUrl(url) };
+}
+
+/** @throws CredenceError `configuration` for what is no URL of a database; it does not repeat what may hold a password. */
+export function requireStoreUrl(text: string): string {
+  if (isStoreUrl(text)) return text;
   throw new CredenceError("The store is not a URL of PostgreSQL: postgresql://user@host:5432/database", {
     code: "configuration",
   });

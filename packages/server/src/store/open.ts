@@ -6,10 +6,11 @@ import { attemptStore } from "./attempts.ts";
 import type { Backend } from "./backend.ts";
 import { factorStore } from "./factors.ts";
 import { keyRingStore } from "./key-ring.ts";
-import { describeLocation, type StoreLocation } from "./location.ts";
+import { describeLocation, requireStoreUrl, type StoreLocation } from "./location.ts";
 import { organizationStore } from "./organization.ts";
 import { openPostgresql } from "./postgresql/backend.ts";
 import { recordStore } from "./record.ts";
+import { sizeOf } from "./size.ts";
 import { openSqlite, openSqliteReadOnly } from "./sqlite/backend.ts";
 import type { Store } from "./store.ts";
 
@@ -35,7 +36,7 @@ export async function openStore(location: StoreLocation, options: OpenStoreOptio
 async function openBackend(location: StoreLocation, options: OpenStoreOptions): Promise<Backend> {
   const { readOnly = false, commitDelayMs = 0 } = options;
   try {
-    if (location.kind === "postgresql") return await openPostgresql(location.url, readOnly);
+    if (location.kind === "postgresql") return await openPostgresql(requireStoreUrl(location.url), readOnly);
     return await (readOnly ? openSqliteReadOnly(location.path) : openSqlite(location.path, commitDelayMs));
   } catch (cause) {
     if (cause instanceof CredenceError) throw cause;
@@ -59,6 +60,7 @@ function compose(backend: Backend): Store {
       ...recordStore(backend),
       ...keyRingStore(read, write),
       ping: () => ping(backend),
+      size: () => sizeOf(read),
     }),
     close() {
       closing ??= backend.close();

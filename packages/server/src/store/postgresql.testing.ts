@@ -1,4 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import pg from "pg";
 
 /** A place of one test's own in the PostgreSQL that listens on this machine. */
@@ -27,4 +32,59 @@ export async function createTestSchema(): Promise<TestSchema> {
       await client.end();
     },
   };
+}
+
+/** A PostgreSQL of one test's own, that it may stop and start. */
+export interface TestCluster {
+  readonly url: string;
+  start(): void;
+  /** As an operator would who can not wait: sessions are cut. */
+  stop(): void;
+  dispose(): void;
+}
+
+/** Makes and starts one. */
+export async function createTestCluster(): Promise<TestCluster> {
+  const directory = mkdtempSync(join(tmpdir(), "credence-cluster-"));
+  const data = join(directory, "data");
+  const port = await freePort();
+  // PostgreSQL refuses to run as root.
+  const user = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
+  if (user.length > 0) execFileSync("chown", ["postgres", directory]);
+  const run = (program: string, args: readonly string[]): void => {
+    const [command = "", ...rest] = [...user, join(programs(), program), ...args];
+    execFileSync(command, rest, { cwd: directory, stdio: "ignore" });
+  };
+  run("initdb", ["-D", data, "-U", "credence", "--auth=trust", "--no-sync"]);
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off`;
+  const start = () => run("pg_ctl", ["-D", data, "-o", options, "-l", join(directory, "log"), "-w", "start"]);
+  const stop = () => run("pg_ctl", ["-D", data, "-m", "immediate", "-w", "stop"]);
+  start();
+  return {
+    url: `postgresql://credence@127.0.0.1:${port}/postgres`,
+    start,
+    stop,
+    dispose() {
+      try {
+        stop();
+      } catch {
+        // It was stopped already.
+      }
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+function programs(): string {
+  const [newest] = globSync("/usr/lib/postgresql/*/bin").toSorted().toReversed();
+  return newest ?? execFileSync("pg_config", ["--bindir"], { encoding: "utf8" }).trim();
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }

@@ -126,6 +126,9 @@ export interface Store {
    */
   auditExtents(writer?: string): Promise<readonly AuditExtent[]>;
 
+  /** Bytes that everything takes. */
+  size(): Promise<number>;
+
   // --- Housekeeping ---------------------------------------------------------------------------------------------------
   /** Forgets marks and artifacts that expired before `now` (seconds since the epoch). */
   sweep(now: number): Promise<void>;

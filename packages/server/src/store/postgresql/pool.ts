@@ -36,11 +36,14 @@ export function createPool(url: string, readOnly: boolean): pg.Pool {
     application_name: "credence",
     allowExitOnIdle: true,
   });
-  // An idle connection that breaks is replaced by the next one; unheard, its event would end the process.
+  // A connection that breaks is replaced by the next one; unheard, its event would end the process. Whatever was asked on it is
+  // told by itself.
   pool.on("error", () => {});
-  // Queued before whatever the connection was made for; when it fails, so does that.
-  if (readOnly)
-    pool.on("connect", (client) => void client.query("set default_transaction_read_only = on").catch(() => {}));
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    // Queued before whatever the connection was made for; when it fails, so does that.
+    if (readOnly) client.query("set default_transaction_read_only = on").catch(() => {});
+  });
   return pool;
 }
 
