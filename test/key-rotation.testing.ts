@@ -40,13 +40,13 @@ export interface ListedKey {
   readonly external?: string;
 }
 
-export async function listedKeys({ dataDir }: House): Promise<readonly ListedKey[]> {
+export async function listedKeys({ dataDir }: Pick<House, "dataDir">): Promise<readonly ListedKey[]> {
   const { body } = await askAdmin(dataDir, { method: "GET", path: "/v1/keys" });
   return (body as { readonly keys: readonly ListedKey[] }).keys;
 }
 
 /** Orders something of a house's keys. */
-export function orderKeys({ dataDir }: House, path: string, body: object = {}) {
+export function orderKeys({ dataDir }: Pick<House, "dataDir">, path: string, body: object = {}) {
   return askAdmin(dataDir, { method: "POST", path: `/v1/keys/${path}`, body: JSON.stringify(body) });
 }
 

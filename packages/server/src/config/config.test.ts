@@ -99,6 +99,66 @@ describe("the deployment", () => {
     expect(JSON.stringify(result)).toContain(JSON.stringify(message).slice(1, -1));
   });
 
+  it.each([
+    ["a file", { config: "c.yaml" }, {}, "keys: { rotate_every: 30d, overlap: 1d, kek: { env: KEK } }\n"],
+    ["a variable", {}, { CREDENCE_KEYS: "{ rotate_every: 30d, overlap: 1d, kek: { env: KEK } }" }, ""],
+    ["a variable in JSON", {}, { CREDENCE_KEYS: '{"rotate_every":"30d","overlap":"1d","kek":{"env":"KEK"}}' }, ""],
+  ])("takes what it says of keys from %s", (_, flags, env, text) => {
+    const keys = { rotateEvery: 30 * 86_400, overlap: 86_400, kek: { env: "KEK" } };
+    expect(config(parseConfig(flags, env, file(text))).keys).toEqual(keys);
+  });
+
+  it("takes a KMS, a signer and several algorithms", () => {
+    const text = `keys:
+  algorithms: [EdDSA, ES256]
+  rotate_every: never
+  jwks_max_age: 5m
+  kek: { kms: { url: "https://vault.acme.example/v1/transit", key: credence, token: { file: /run/token } } }
+  signer: { url: "http://127.0.0.1:8200/v1/transit", token: { env: VAULT_TOKEN } }
+`;
+    expect(config(parseConfig({ config: "c.yaml" }, {}, file(text))).keys).toEqual({
+      algorithms: ["EdDSA", "ES256"],
+      rotateEvery: "never",
+      jwksAge: 300,
+      kek: { kms: { url: "https://vault.acme.example/v1/transit", key: "credence", token: { file: "/run/token" } } },
+      signer: { url: "http://127.0.0.1:8200/v1/transit", token: { env: "VAULT_TOKEN" } },
+    });
+  });
+
+  it.each([
+    ["keys: 5", "is no mapping: rotate_every, overlap, "],
+    ["keys: { rotate: 90d }", "is no mapping: rotate_every, overlap, "],
+    ["keys: { rotate_every: 90 }", "keys.rotate_every is neither a duration of at least 1d, nor never"],
+    ["keys: { rotate_every: 1h }", "keys.rotate_every is out of bounds: 86400s"],
+    ["keys: { overlap: forever }", "keys.overlap is not a duration"],
+    [
+      "keys: { overlap: 1h }",
+      "overlap is shorter than what was signed just before a rotation may live: at least 4260s",
+    ],
+    ["keys: { jwks_max_age: 1d }", "keys.jwks_max_age is out of bounds"],
+    ["keys: { algorithms: [HS256] }", "is none of ES256, ES384, RS256, PS256, EdDSA"],
+    ["keys: { algorithms: [none] }", "is none of ES256, "],
+    ["keys: { algorithms: [] }", "keys.algorithms is empty"],
+    ["keys: { algorithms: [ES256, ES256] }", "keys.algorithms names one twice"],
+    ["keys: { kek: { literal: AAAA } }", "keys.kek is none of { file: PATH }"],
+    ["keys: { kek: { file: /k, env: K } }", "keys.kek is none of { file: PATH }"],
+    [
+      "keys: { kek: { kms: { url: 'http://kms.acme.example', key: k, token: { env: T } } } }",
+      "keys.kek.kms.url is not a URL",
+    ],
+    [
+      "keys: { signer: { url: 'http://10.0.0.7', token: { env: T } } }",
+      "keys.signer.url is not a URL to send secrets to",
+    ],
+    ["keys: { signer: { url: 'https://user@v.example', token: { env: T } } }", "keys.signer.url is not a URL"],
+    ["keys: { signer: { url: 'https://v.example', token: secret } }", "keys.signer.token is no secret"],
+    ["keys: { kek: { env: K } }\nkey_file: /k", "keys.kek says already where the key-encryption key is"],
+  ])("does not take %s", (text, message) => {
+    const result = parseConfig({ config: "c.yaml" }, {}, file(text));
+    expect(result.ok).toBe(false);
+    expect(JSON.stringify(result).replaceAll("\\", "")).toContain(message);
+  });
+
   it("takes JSON, too", () => {
     expect(config(parseConfig({ config: "c.json" }, {}, file('{ "port": 9000 }')))).toMatchObject({ port: 9000 });
   });

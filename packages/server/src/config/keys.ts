@@ -5,7 +5,7 @@ import { kekSchema, secretSchema, secureUrlSchema } from "../admin/kek-schema.ts
 import type { SecretRef } from "../directory/types.ts";
 import { DEFAULT_JWKS_AGE, DEFAULT_KEY_TIMES } from "../keys/keyring.ts";
 import type { KeySettings } from "../keys/settings.ts";
-import { parseDuration } from "../organization/duration.ts";
+import { DURATION, parseDuration } from "../organization/duration.ts";
 import { readYaml } from "../organization/yaml.ts";
 
 const NOT_A_DURATION = "is not a duration: 30s, 15m, 8h, 7d";
@@ -15,6 +15,7 @@ const DAY = 86_400;
 function duration(least: number, most: number) {
   return z
     .string({ error: NOT_A_DURATION })
+    .regex(DURATION, { error: NOT_A_DURATION })
     .transform((text) => parseDuration(text) ?? 0)
     .refine((seconds) => seconds >= least && seconds <= most, { error: `is out of bounds: ${least}s to ${most}s` });
 }
