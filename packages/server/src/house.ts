@@ -1,6 +1,7 @@
 import { type Audit, openAudit } from "./audit/audit.ts";
 import type { Closers } from "./closers.ts";
 import { version } from "./config/version.ts";
+import { DEFAULT_LIMITS } from "./http/limits.ts";
 import { type KeyKeeper, keepKeys } from "./keys/keeper.ts";
 import type { Keyring } from "./keys/keyring.ts";
 import { describeError } from "./log.ts";
@@ -44,7 +45,9 @@ export async function openHouse(options: ServerOptions, closers: Closers): Promi
   const store = metrics?.store(bare) ?? bare;
   const { keyring, openKek, jwksAge } = await openKeys(options, store, now);
   const onFault = (error: unknown): void => log.error(describeError(error), "the record could not be kept");
-  const silent = await openAudit({ store, keyring, now: clock, onFault });
+  const { clientDenials, storeMegabytes } = { ...DEFAULT_LIMITS, ...options.limits };
+  const bounds = { clientDenials, storeBytes: storeMegabytes * 1_000_000 };
+  const silent = await openAudit({ store, keyring, now: clock, onFault, ...bounds });
   closers.push(() => silent.close());
   const audit = metrics?.audit(silent) ?? silent;
   await audit.record({ code: "server.started" });

@@ -5,15 +5,17 @@ import type { Keyring } from "../keys/keyring.ts";
 import type { AuditWriter, Store } from "../store/store.ts";
 import { type ChainWriter, createChainWriter } from "./chain-writer.ts";
 import { createGroup } from "./commit-group.ts";
+import { countedDenial, createDenialBound, isDenial } from "./denials.ts";
 import type { AuditEvent } from "./event.ts";
-import { createFailureCounter, type Failure } from "./failures.ts";
+import { createFailureCounter, type Failure, type FailureCounter } from "./failures.ts";
 import { type EncodedEvent, encodeEvent } from "./payload.ts";
 import { entryHash, signHead, signWriter, type Tail } from "./signatures.ts";
 
 /** The record, open for writing by this process. */
 export interface Audit {
   /**
-   * Puts an event on record. Resolves once it is on disk; events are kept in the order of the calls.
+   * Puts an event on record. Resolves once it is on disk; events are kept in the order of the calls. Denials of a client beyond
+   * its bound, and all where room is short, are counted instead: what room there is, permits have.
    * Rejects with CredenceError `temporarily_unavailable` when it is not kept: then what it tells of must not happen.
    */
   record(event: AuditEvent): Promise<void>;
@@ -39,15 +41,27 @@ export interface AuditOptions {
   readonly headAfterSeconds?: number;
   /** Record counted failures after this many seconds. */
   readonly countsAfterSeconds?: number;
+  /** Denials of one client a minute that are recorded one by one; 0, the default, is no limit. */
+  readonly clientDenials?: number;
+  /** Bytes of the store; in the last tenth denials are counted. 0, the default, is no limit. */
+  readonly storeBytes?: number;
 }
 
 type AuditStore = Pick<
   Store,
-  "appendAudit" | "auditRows" | "auditWriters" | "addAuditWriter" | "addAuditHead" | "auditExtents"
+  "appendAudit" | "auditRows" | "auditWriters" | "addAuditWriter" | "addAuditHead" | "auditExtents" | "size"
 >;
 
 /** Pairs of reason and source that are told apart in one sum. */
 const COUNTED_PLACES = 50;
+/** Pairs of reason and client, apart from those: a flood of strangers does not push out what is known of clients. */
+const DENIED_PLACES = 5_000;
+/** Counts in one event: a list of the record is cut after so many. */
+const COUNTS_IN_EVENT = 100;
+/** Of the store, what denials may fill. */
+const FOR_DENIALS = 0.9;
+/** Seconds between two looks at how large the store is. */
+const ROOM_EVERY_SECONDS = 5;
 const REGISTER_ATTEMPTS = 5;
 
 /**
@@ -63,8 +77,11 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   const chain = createChainWriter(store, entry.writer, entryHash(entry));
   const heads = createHeads(store, chain, signer, now);
   const failures = createFailureCounter(COUNTED_PLACES);
+  const denials = createFailureCounter(DENIED_PLACES);
+  const withinBound = createDenialBound(options.clientDenials ?? 0, now);
   const headAfterEvents = options.headAfterEvents ?? 1_000;
   let closed = false;
+  let short = false;
 
   const group = createGroup<EncodedEvent>(async (events) => {
     await chain.append(events);
@@ -73,24 +90,44 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
 
   async function record(event: AuditEvent): Promise<void> {
     if (closed) throw unavailable("The record is closed.");
+    if (isDenial(event) && (short || !group.hasRoom() || !withinBound(event)))
+      return denials.count(countedDenial(event));
     await group.add(encodeEvent(event, now()));
   }
 
-  async function recordCounts(): Promise<void> {
-    const counted = failures.take();
-    if (counted.length === 0) return;
-    try {
-      await group.add(encodeEvent({ code: "failures.counted", failures: counted }, now()));
-    } catch (error) {
-      failures.giveBack(counted);
-      throw error;
+  async function recordCounts(counter: FailureCounter): Promise<void> {
+    const counted = counter.take();
+    for (let i = 0; i < counted.length; i += COUNTS_IN_EVENT) {
+      try {
+        const some = counted.slice(i, i + COUNTS_IN_EVENT);
+        await group.add(encodeEvent({ code: "failures.counted", failures: some }, now()));
+      } catch (error) {
+        counter.giveBack(counted.slice(i));
+        throw error;
+      }
     }
+  }
+
+  async function recordAllCounts(): Promise<void> {
+    const outcomes = await Promise.allSettled([recordCounts(failures), recordCounts(denials)]);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  /** Says so once, when room gets short: the operator can make more before permits need it. */
+  async function lookForRoom(): Promise<void> {
+    const most = (options.storeBytes ?? 0) * FOR_DENIALS;
+    if (most === 0) return;
+    const before = short;
+    short = (await store.size()) >= most;
+    if (short && !before) throw unavailable("The store is nearly as large as it may be: denials are only counted now.");
   }
 
   const timers = [
     every(options.headAfterSeconds ?? 60, () => heads.sign().catch(onFault)),
-    every(options.countsAfterSeconds ?? 5, () => recordCounts().catch(onFault)),
+    every(options.countsAfterSeconds ?? 5, () => recordAllCounts().catch(onFault)),
+    every(ROOM_EVERY_SECONDS, () => lookForRoom().catch(onFault)),
   ];
+  await lookForRoom().catch(onFault);
   for (const step of keyring.created) await record(step);
 
   return {
@@ -102,7 +139,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
       closed = true;
       timers.forEach(clearInterval);
       try {
-        await recordCounts();
+        await recordAllCounts();
       } finally {
         // Also when the counts were not taken: what is in the record shall end under a signed head.
         await group.settled();

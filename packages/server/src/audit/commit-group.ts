@@ -4,6 +4,8 @@ import { CredenceError } from "@credence/protocol";
 export interface Group<T> {
   /** Resolves after the commit that took the item; rejects when that commit failed, or when too much is waiting. */
   add(item: T): Promise<void>;
+  /** Whether there is room for what can be left out: a part of the places is kept for the rest. */
+  hasRoom(): boolean;
   /** Resolves when nothing is waiting any more, however it ended. */
   settled(): Promise<void>;
 }
@@ -12,6 +14,8 @@ export interface Group<T> {
 const LARGEST_COMMIT = 500;
 /** Items that may wait. A store that does not answer must not fill the memory of the server. */
 const MOST_WAITING = 10_000;
+/** Of those, how many may be what can be left out. */
+const MOST_OPTIONAL = 8_000;
 
 interface Waiting<T> {
   readonly item: T;
@@ -48,6 +52,7 @@ export function createGroup<T>(commit: (items: readonly T[]) => Promise<void>): 
         running ??= run();
       });
     },
+    hasRoom: () => waiting.length < MOST_OPTIONAL,
     async settled() {
       while (running) await running;
     },

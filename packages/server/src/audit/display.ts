@@ -82,7 +82,8 @@ function why(event: RecordedEvent): string {
   const parts = [
     ...(event.reasons ?? []).map(reasonText),
     ...(event.failures ?? []).map(
-      ({ reason, count, source }) => `${count} × ${reason}${source ? ` from ${source}` : ""}`,
+      ({ reason, count, agent, source }) =>
+        `${count} × ${reason}${agent ? ` of ${agent}` : ""}${source ? ` from ${source}` : ""}`,
     ),
     ...(event.changes ?? []).map(({ action, kind, id }) => `${action} ${kind} ${id}`),
     ...(event.revision === undefined ? [] : [`revision ${event.revision}`]),

@@ -61,10 +61,12 @@ export interface AuditChange {
   readonly id: string;
 }
 
-/** Failures of callers that nobody knows, counted. */
+/** Failures of callers that nobody knows, and denials of clients beyond what is recorded one by one: counted. */
 export interface AuditFailures {
   readonly reason: AuditReasonId;
   readonly count: number;
+  /** Id of the agent that was denied something; absent for strangers. */
+  readonly agent?: string;
   /** Where they came from; absent for the sum of those that found no place of their own. Personal. */
   readonly source?: string;
   /** One of them, cut short. Personal: what strangers send may name somebody. */
