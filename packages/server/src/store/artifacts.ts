@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import type { DeleteResult, Kysely, Selectable } from "kysely";
 import { sweepAttempts } from "./attempts.ts";
 import type { Backend } from "./backend.ts";
 import type { Tables } from "./schema.ts";
@@ -73,11 +73,44 @@ export function artifactStore(backend: Backend): ArtifactStore {
       await write.deleteFrom("artifacts").where("grant_id", "=", grantId).execute();
     },
     async sweep(now) {
-      await write.deleteFrom("single_use").where("expires_at", "<", now).execute();
-      await write.deleteFrom("artifacts").where("expires_at", "<", now).execute();
+      await sweepMarks(write, now);
+      await sweepArtifacts(write, now);
       await sweepAttempts(write, now);
     },
   };
+}
+
+/** Rows that one statement forgets: a commit that waits for it waits for milliseconds, however much has expired. */
+const SWEPT_AT_ONCE = 500;
+
+async function sweepMarks(write: Kysely<Tables>, now: number): Promise<void> {
+  const expired = write.selectFrom("single_use").select(["kind", "key"]).where("expires_at", "<", now);
+  const piece = write
+    .deleteFrom("single_use")
+    .where((eb) =>
+      eb(eb.refTuple("kind", "key"), "in", expired.orderBy("expires_at").limit(SWEPT_AT_ONCE).$asTuple("kind", "key")),
+    );
+  await inPieces(() => piece.executeTakeFirst());
+}
+
+async function sweepArtifacts(write: Kysely<Tables>, now: number): Promise<void> {
+  const expired = write.selectFrom("artifacts").select(["model", "key"]).where("expires_at", "<", now);
+  const piece = write
+    .deleteFrom("artifacts")
+    .where((eb) =>
+      eb(
+        eb.refTuple("model", "key"),
+        "in",
+        expired.orderBy("expires_at").limit(SWEPT_AT_ONCE).$asTuple("model", "key"),
+      ),
+    );
+  await inPieces(() => piece.executeTakeFirst());
+}
+
+async function inPieces(remove: () => Promise<DeleteResult>): Promise<void> {
+  let removed: DeleteResult;
+  do removed = await remove();
+  while (removed.numDeletedRows === BigInt(SWEPT_AT_ONCE));
 }
 
 function toRow(artifact: Artifact): Tables["artifacts"] {

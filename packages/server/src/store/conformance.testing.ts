@@ -58,6 +58,16 @@ export function storeConformance(name: string, create: () => Promise<StorePlace>
         await store.sweep(2_001);
         expect(await store.consume("jti", "one", 3_000)).toBe("first");
       });
+      it("forgets any number of marks and artifacts that expired, and no other", async () => {
+        await times(1_203, (n) => store.consume("jti", `${n}`, n < 1_200 ? 1_000 : 3_000));
+        await times(1_203, (n) => store.putArtifact({ ...CODE, key: `${n}`, expiresAt: n < 1_200 ? 1_000 : 3_000 }));
+        await store.sweep(2_000);
+        const outcomes = await times(1_203, (n) => store.consume("jti", `${n}`, 3_000));
+        expect(outcomes.indexOf("again")).toBe(1_200);
+        const left = await times(1_203, async (n) => (await store.artifact(CODE.model, `${n}`)) !== undefined);
+        expect(left.indexOf(true)).toBe(1_200);
+        expect(left.filter(Boolean)).toHaveLength(3);
+      });
     });
 
     describe("organization", () => {
