@@ -25,7 +25,7 @@ const UNITS: readonly Unit[] = [
     sources: ["fetch.ts"],
     tests: ["fetch*.test.ts"],
   },
-  { name: "protocol", part: "protocol", folder: "packages/protocol/src" },
+  { name: "protocol-core", part: "protocol", folder: "packages/protocol/src" },
   {
     name: "issuer-oidc-provider",
     part: "issuer",
@@ -33,7 +33,7 @@ const UNITS: readonly Unit[] = [
     sources: ["oidc-provider.ts", "oidc-provider/*.ts"],
     tests: ["oidc-provider*.test.ts", "oidc-provider/*.test.ts"],
   },
-  { name: "issuer", part: "issuer", folder: "packages/issuer/src" },
+  { name: "issuer-core", part: "issuer", folder: "packages/issuer/src" },
   {
     name: "resource-stores",
     part: "resource",
@@ -55,7 +55,7 @@ const UNITS: readonly Unit[] = [
     sources: ["oidc-provider.ts", "oidc-provider/*.ts"],
     tests: ["oidc-provider*.test.ts", "oidc-provider/*.test.ts"],
   },
-  { name: "resource", part: "resource", folder: "packages/resource/src" },
+  { name: "resource-core", part: "resource", folder: "packages/resource/src" },
 ];
 
 /** A unit with its files, from the repository's folder. */
