@@ -193,6 +193,10 @@ function limit(bytes: number) {
 }
 
 function fault(error: unknown, { onFault }: AdminPorts): Response {
+  // Who goes away before their request has come to its end reads no answer, and nothing of ours has failed.
+  if (error instanceof Error && error.message === "aborted" && "code" in error && error.code === "ECONNRESET") {
+    return problem(400, "body-broken", "The body broke off.", "Send the whole of it.");
+  }
   onFault?.(error);
   if (error instanceof CredenceError && error.code === "temporarily_unavailable") {
     return problem(

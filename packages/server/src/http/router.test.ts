@@ -55,6 +55,23 @@ describe("below the issuer", () => {
   });
 });
 
+describe("what a client says that it accepts", () => {
+  it.each(["/token", "/revoke", "/userinfo"])("gives it no page at %s: an OAuth error is JSON", async (path) => {
+    for (const body of [
+      "grant_type=refresh_token",
+      "grant_type=authorization_code&code=a&redirect_uri=b",
+      "token=a",
+      "",
+    ]) {
+      const headers = { accept: "text/html", "content-type": "application/x-www-form-urlencoded" };
+      const answer = await fetch(house.issuer + path, { method: "POST", headers, body });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.headers.get("content-type")).toContain("application/json");
+      expect(await answer.json()).toMatchObject({ error: expect.stringMatching(/^[a-z_]+$/) });
+    }
+  });
+});
+
 describe("what a client says of the host", () => {
   /** Asks as nobody's browser would: with a host of its own choice. */
   function ask(port: number, path: string, headers: Record<string, string>) {

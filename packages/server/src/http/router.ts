@@ -29,6 +29,7 @@ export interface RouterOptions extends BasicPorts {
 }
 
 const METADATA = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+const FOR_CLIENTS: ReadonlySet<string> = new Set([PATHS.token, PATHS.revoke, PATHS.userinfo]);
 const PROVIDER: ReadonlySet<string> = new Set([
   PATHS.authorize,
   PATHS.userinfo,
@@ -64,6 +65,8 @@ export function createRouter(options: RouterOptions): Handler {
     const counted = countedAs(path, req.method);
     const wait = counted === undefined ? 0 : options.guard.admit(counted, sourceOf(req));
     if (counted !== undefined && wait > 0) return turnAway(req, res, counted, wait, options);
+    // RFC 6749 §5.2: clients get JSON, whatever they say they accept; oidc-provider would show them a page.
+    if (path !== undefined && FOR_CLIENTS.has(path)) req.headers.accept = "application/json";
     if (path === PATHS.token) return token(req, res);
     if (path === PATHS.revoke) return form(req, res);
     if (path !== undefined && isProviders(path)) return provider(req, res);
