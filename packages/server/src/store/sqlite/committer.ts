@@ -34,8 +34,9 @@ export function createCommitter(engine: Engine, commitDelayMs: number): Committe
     try {
       patiently(() => engine.execute("begin immediate", []));
       const outcomes = units.map((unit): Outcome => ({ ok: true, results: unit.map(run) }));
-      engine.execute("commit", []);
+      // As the disk does it: while others wait for the lock.
       pause(commitDelayMs);
+      engine.execute("commit", []);
       return outcomes;
     } catch (error) {
       rollBack();
