@@ -134,7 +134,9 @@ function mount(base: string, handler: Handler): Handler {
 }
 
 /** What proxies say; but for the client's address, which `vouchForSource` has written anew. */
-const FORWARDED = /^x-forwarded-(?!for$)/;
+function isOfProxies(name: string): boolean {
+  return name === "forwarded" || (name.startsWith("x-forwarded-") && name !== "x-forwarded-for");
+}
 
 /**
  * Every URL that goes out is made from the issuer, never from what a client says the host is; and only we say whether the
@@ -143,7 +145,7 @@ const FORWARDED = /^x-forwarded-(?!for$)/;
 function vouchFor(issuer: URL): (req: IncomingMessage) => void {
   return (req) => {
     for (const name of Object.keys(req.headers)) {
-      if (name === "forwarded" || FORWARDED.test(name)) delete req.headers[name];
+      if (isOfProxies(name)) delete req.headers[name];
     }
     req.headers.host = issuer.host;
     if (issuer.protocol === "https:") req.headers["x-forwarded-proto"] = "https";

@@ -43,6 +43,7 @@ describe("the sign-in behind an ID token", () => {
 
   it("is one agent's alone", async () => {
     const { claims } = await signIn(house);
+    expect(await alive(claims.sid)).toMatchObject({ alive: true });
     expect(await alive(claims.sid, "other")).toEqual({ alive: false });
   });
 
@@ -52,6 +53,13 @@ describe("the sign-in behind an ID token", () => {
     await redeem(silent, await browser.go(silent.url.href));
     expect(await alive(claims.sid, "assistant", house.now() + 7100)).toMatchObject({ alive: true });
     expect(await alive(claims.sid, "assistant", house.now() + 7210)).toEqual({ alive: false });
+  });
+
+  it("is over at once, however often it was found to be alive", async () => {
+    const { browser, claims, tokens } = await signIn(house);
+    for (const _ of [1, 2, 3]) expect(await alive(claims.sid)).toMatchObject({ alive: true });
+    await signOut(browser, { id_token_hint: tokens.id_token ?? "" });
+    for (const _ of [1, 2]) expect(await alive(claims.sid)).toEqual({ alive: false });
   });
 
   it("ends with signing out, and begins anew with signing in", async () => {

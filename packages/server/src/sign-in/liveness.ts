@@ -1,4 +1,5 @@
 import { isObject } from "@credence/protocol";
+import { LRUCache } from "lru-cache";
 import type { AdapterPayload } from "oidc-provider";
 import { type ArtifactPorts, hashed, putSealed } from "./artifacts.ts";
 import type { OpenArtifact } from "./opened.ts";
@@ -32,7 +33,7 @@ export interface LivenessPorts {
 }
 
 /**
- * Looks whether the session of an ID token still lives: two look-ups, each by an index.
+ * Tells whether the session of an ID token still lives.
  *
  * @param sid - The ID token's `sid`.
  * @param agentId - The agent that the ID token was issued to: a `sid` is that agent's alone.
@@ -40,17 +41,35 @@ export interface LivenessPorts {
  * @returns whose session it is and since when, or that it is over: signed out, expired, or never there.
  * @see OpenID Connect Front-Channel Logout 1.0 §3 (`sid`)
  */
-export async function sessionAlive(
-  { store, open }: LivenessPorts,
-  sid: string,
-  agentId: string,
-  now: number,
-): Promise<SessionLiveness> {
-  if (sid === "" || sid.length > SID_MAX) return OVER;
-  const pointer = await open(await store.artifact(POINTER, pointerKey(agentId, sid)), now);
-  if (typeof pointer?.session !== "string") return OVER;
-  const session = await open(await store.artifactByUid("Session", pointer.session), now);
-  return session === undefined ? OVER : describe(session, sid, agentId, now);
+export type SessionAlive = (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
+
+/** Sessions whose name is remembered. */
+const REMEMBERED = 10_000;
+
+/**
+ * Looks sessions up, by an index: the one that a `sid` stands for, and that session. Which one it is never changes, and is looked
+ * up once; whether it is there, and knows the `sid` as that agent's, each time.
+ */
+export function sessionAlive({ store, open }: LivenessPorts): SessionAlive {
+  const named = new LRUCache<string, string>({ max: REMEMBERED });
+
+  async function nameOfSession(sid: string, agentId: string, now: number): Promise<string | undefined> {
+    const place = placeOf(agentId, sid);
+    const known = named.get(place);
+    if (known !== undefined) return known;
+    const pointer = await open(await store.artifact(POINTER, hashed(place)), now);
+    if (typeof pointer?.session !== "string") return undefined;
+    named.set(place, pointer.session);
+    return pointer.session;
+  }
+
+  return async (sid, agentId, now) => {
+    if (sid === "" || sid.length > SID_MAX) return OVER;
+    const name = await nameOfSession(sid, agentId, now);
+    if (name === undefined) return OVER;
+    const session = await open(await store.artifactByUid("Session", name), now);
+    return session === undefined ? OVER : describe(session, sid, agentId, now);
+  };
 }
 
 function describe(
@@ -88,11 +107,11 @@ export async function putSessionPointers(
   if (session.uid === undefined) return;
   for (const [agentId, { sid }] of Object.entries(session.authorizations ?? {})) {
     if (sid === undefined) continue;
-    const key = pointerKey(agentId, sid);
+    const key = hashed(placeOf(agentId, sid));
     await putSealed(ports, { model: POINTER, key, expiresAt }, { session: hashed(session.uid) });
   }
 }
 
-function pointerKey(agentId: string, sid: string): string {
-  return hashed(JSON.stringify([agentId, sid]));
+function placeOf(agentId: string, sid: string): string {
+  return JSON.stringify([agentId, sid]);
 }

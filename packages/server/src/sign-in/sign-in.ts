@@ -9,7 +9,7 @@ import { currentProvider } from "./current-provider.ts";
 import { createFactorChecks } from "./factors/factor-checks.ts";
 import type { FactorPorts } from "./factors/factors.ts";
 import { passkeyPlace } from "./factors/passkeys.ts";
-import { type SessionLiveness, sessionAlive } from "./liveness.ts";
+import { type SessionAlive, sessionAlive } from "./liveness.ts";
 import { rememberingOpener } from "./opened.ts";
 import { createPages } from "./pages/app.ts";
 import { type Assets, loadAssets } from "./pages/assets.ts";
@@ -36,7 +36,7 @@ export interface SignIn {
   readonly handle: RequestListener;
   readonly pages: Hono<{ Bindings: HttpBindings }>;
   /** Whether the session of an ID token's `sid` lives. `now` in seconds since the epoch. */
-  readonly alive: (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
+  readonly alive: SessionAlive;
   /** What a refresh token stands for, where a refresh with it would succeed; it is left as it is. */
   readonly refreshTokenAlive: (token: string) => Promise<LiveRefreshToken | undefined>;
   /** What people are shown from whose address too much comes. */
@@ -51,7 +51,6 @@ export function createSignIn(options: SignInOptions): SignIn {
   const { issuer, store, sealing, now, report } = options;
   const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
   const artifacts: ArtifactPorts = { store, sealing, now };
-  const open = rememberingOpener(sealing);
   const assets = loadAssets(basePath(issuer));
   const house = createHouse(options, assets);
   const current = currentProvider({ ...options, lifetimes, house });
@@ -83,7 +82,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     provider,
     handle: (req, res) => current().handle(req, res),
     pages,
-    alive: (sid, agentId, at) => sessionAlive({ store, open }, sid, agentId, at),
+    alive: sessionAlive({ store, open: rememberingOpener(sealing) }),
     refreshTokenAlive: (token) => refreshTokenAlive(provider(), token),
     async tooManyPage() {
       const ours = await house();

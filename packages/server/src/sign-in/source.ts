@@ -23,12 +23,12 @@ export function sourceOf(req: IncomingMessage): string {
  * @returns a function to be called once for each request, before anybody reads it.
  */
 export function vouchForSource(trusted: readonly string[]): (req: IncomingMessage) => void {
-  const proxies = blockList(trusted);
+  const isProxy = memberOf(trusted);
   return (req) => {
     const sent = req.headers[HEADER];
-    const hops = (typeof sent === "string" ? sent : "").split(",").slice(-MAX_HOPS);
+    const hops = typeof sent === "string" ? sent.split(",").slice(-MAX_HOPS) : [];
     let source = socketAddress(req);
-    while (isTrusted(proxies, source)) {
+    while (isProxy(source)) {
       const before = plainAddress(hops.pop()?.trim() ?? "");
       if (isIP(before) === 0) break;
       source = before;
@@ -39,11 +39,13 @@ export function vouchForSource(trusted: readonly string[]): (req: IncomingMessag
 
 /** Whether a request comes straight from a trusted proxy. */
 export function isFromTrusted(trusted: readonly string[]): (req: IncomingMessage) => boolean {
-  const proxies = blockList(trusted);
-  return (req) => isTrusted(proxies, socketAddress(req));
+  const isProxy = memberOf(trusted);
+  return (req) => isProxy(socketAddress(req));
 }
 
-function blockList(networks: readonly string[]): BlockList {
+/** Whether an address is one of these, or in one of these networks. */
+function memberOf(networks: readonly string[]): (address: string) => boolean {
+  if (networks.length === 0) return () => false;
   const list = new BlockList();
   for (const network of networks) {
     const [address = "", prefix] = network.split("/");
@@ -51,11 +53,7 @@ function blockList(networks: readonly string[]): BlockList {
     if (prefix === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(prefix), family);
   }
-  return list;
-}
-
-function isTrusted(proxies: BlockList, address: string): boolean {
-  return isIP(address) !== 0 && proxies.check(address, isIPv4(address) ? "ipv4" : "ipv6");
+  return (address) => isIP(address) !== 0 && list.check(address, isIPv4(address) ? "ipv4" : "ipv6");
 }
 
 function socketAddress(req: IncomingMessage): string {
