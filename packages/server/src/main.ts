@@ -6,7 +6,7 @@ import { runProgram } from "./cli/program.ts";
 import type { Config } from "./config/config.ts";
 import { openLog } from "./log.ts";
 import { renderProblems } from "./organization/render.ts";
-import { resolveSecret } from "./organization/secrets.ts";
+import { secretResolver } from "./organization/secrets.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { describeLocation, storeLocation } from "./store/location.ts";
 
@@ -30,7 +30,13 @@ async function serve(config: Config): Promise<void> {
 async function start(config: Config): Promise<RunningServer> {
   const { organization: path, logLevel, workers, drain: _, ...options } = config;
   const organization = path === undefined ? {} : { organization: { path, text: readOrganizationFile(path) } };
-  const all = { ...options, ...organization, env: process.env, resolveSecret, log: openLog(logLevel) };
+  const all = {
+    ...options,
+    ...organization,
+    env: process.env,
+    resolveSecret: secretResolver(),
+    log: openLog(logLevel),
+  };
   if (workers === 1) return startServer(all);
   // Only here: one process for everything needs nothing of it.
   const { startWithWorkers } = await import("./workers/primary.ts");

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { processSecrets, resolveSecret } from "./secrets.ts";
+import { processSecrets, resolveSecret, type SecretSources, secretResolver } from "./secrets.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -43,5 +43,55 @@ describe("a secret", () => {
 
   it("is not taken from an empty file", () => {
     expect(() => resolveSecret({ file: file("\n") }, sources)).toThrow(/is empty/);
+  });
+});
+
+describe("the secrets of a running server", () => {
+  let reads: number;
+  let seconds: number;
+  let resolve: ReturnType<typeof secretResolver>;
+  beforeEach(() => {
+    reads = 0;
+    seconds = 1_000;
+    const counting: SecretSources = {
+      ...sources,
+      readFile(path) {
+        reads += 1;
+        return processSecrets.readFile(path);
+      },
+    };
+    resolve = secretResolver(counting, () => seconds);
+  });
+
+  it("are read from a file once a second, and what is written into it counts then", () => {
+    const ref = { file: file("first") };
+    for (const after of [0, 0.5, 0.999]) {
+      seconds = 1_000 + after;
+      expect(resolve(ref)).toBe("first");
+      file("second");
+    }
+    expect(reads).toBe(1);
+    seconds = 1_001;
+    expect(resolve(ref)).toBe("second");
+  });
+
+  it("are gone with their file within the second, and back with it at once", () => {
+    const ref = { file: file("here") };
+    expect(resolve(ref)).toBe("here");
+    seconds += 1;
+    rmSync(ref.file);
+    for (const _ of [1, 2]) expect(() => resolve(ref)).toThrow(/can not be read/);
+    file("back");
+    expect(resolve(ref)).toBe("back");
+    expect(reads).toBe(4);
+  });
+
+  it("are told apart by their files, and come from elsewhere as ever", () => {
+    expect(resolve({ file: file("one") })).toBe("one");
+    const other = join(directory, "other");
+    writeFileSync(other, "two", { mode: 0o600 });
+    expect(resolve({ file: other })).toBe("two");
+    expect(resolve({ env: "ASSISTANT_SECRET" })).toBe("from the environment");
+    expect(resolve({ literal: "demo" })).toBe("demo");
   });
 });

@@ -28,6 +28,31 @@ export function resolveSecret(ref: SecretRef, { env, readFile }: SecretSources =
   return fromFile(ref.file, readFile);
 }
 
+/** Seconds for which a secret file is not read again. */
+const FILE_AGE = 1;
+
+/**
+ * Resolves secrets for a server, which asks for one with each request of a client: a file is read once a second at the most, so that
+ * what is written into it counts as soon. A file that can not be read is asked for each time.
+ *
+ * @param now - Seconds of a clock that never goes back.
+ */
+export function secretResolver(
+  sources: SecretSources = processSecrets,
+  now: () => number = () => performance.now() / 1_000,
+): (ref: SecretRef) => string {
+  const read = new Map<string, { readonly secret: string; readonly at: number }>();
+  return (ref) => {
+    if (!("file" in ref)) return resolveSecret(ref, sources);
+    const known = read.get(ref.file);
+    if (known !== undefined && now() - known.at < FILE_AGE) return known.secret;
+    read.delete(ref.file);
+    const secret = resolveSecret(ref, sources);
+    read.set(ref.file, { secret, at: now() });
+    return secret;
+  };
+}
+
 function fromEnvironment(name: string, env: SecretSources["env"]): string {
   const secret = Object.hasOwn(env, name) ? env[name] : undefined;
   if (secret) return secret;

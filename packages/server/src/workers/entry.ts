@@ -6,7 +6,7 @@ import { type Front, openFront } from "../front.ts";
 import { openHouse } from "../house.ts";
 import { describeError, openLog } from "../log.ts";
 import type { Metrics } from "../operations/metrics.ts";
-import { resolveSecret } from "../organization/secrets.ts";
+import { secretResolver } from "../organization/secrets.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 interface Working {
@@ -43,7 +43,7 @@ function begin({ config, name, port }: Extract<ToWorker, { kind: "start" }>): vo
 async function work(config: Config, processName: string, port: number): Promise<Working> {
   const { organization: _, logLevel, ...rest } = config;
   const log = openLog(logLevel, { process: processName });
-  const options = { ...rest, port, env: process.env, processName, resolveSecret, log };
+  const options = { ...rest, port, env: process.env, processName, resolveSecret: secretResolver(), log };
   const closers = createClosers();
   try {
     const house = await openHouse(options, closers);
