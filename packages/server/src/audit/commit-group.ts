@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { CredenceError } from "@credence/protocol";
 
 /** Gathers what comes while a commit is under way, so that it shares the next one. */
@@ -12,6 +13,11 @@ export interface Group<T> {
 
 /** Items in one commit. */
 const LARGEST_COMMIT = 500;
+/**
+ * Milliseconds from the beginning of one commit to that of the next. Where a disk is quick, a commit would be over before a second
+ * item came, and each would pay for a commit of its own: to hand it to the writing thread and back costs more than the item.
+ */
+const PACE_MS = 2;
 /** Items that may wait. A store that does not answer must not fill the memory of the server. */
 const MOST_WAITING = 10_000;
 /** Of those, how many may be what can be left out. */
@@ -27,11 +33,19 @@ interface Waiting<T> {
 export function createGroup<T>(commit: (items: readonly T[]) => Promise<void>): Group<T> {
   let waiting: Waiting<T>[] = [];
   let running: Promise<void> | undefined;
+  let begun = Number.NEGATIVE_INFINITY;
+
+  /** Whoever comes after a pause waits for nothing but what is added in the same turn: it shares the commit. */
+  async function paced(): Promise<void> {
+    const early = begun + PACE_MS - performance.now();
+    if (early > 0 && waiting.length < LARGEST_COMMIT) await setTimeout(early);
+    begun = performance.now();
+  }
 
   async function run(): Promise<void> {
-    // What is added in the same turn shares the first commit too.
     await Promise.resolve();
     while (waiting.length > 0) {
+      await paced();
       const batch = waiting.slice(0, LARGEST_COMMIT);
       waiting = waiting.slice(LARGEST_COMMIT);
       try {
