@@ -43,9 +43,19 @@ const ascii = new TextEncoder();
  * @see RFC 7515 §7.1
  */
 export async function signJwt(typ: string, claims: object, signer: Signer): Promise<string> {
-  const header = encodeBase64url(JSON.stringify({ alg: signer.alg, kid: signer.kid, typ }));
-  const input = `${header}.${encodeBase64url(JSON.stringify(claims))}`;
+  const input = `${headerOf(typ, signer)}.${encodeBase64url(JSON.stringify(claims))}`;
   return `${input}.${encodeBase64url(await signer.sign(ascii.encode(input)))}`;
+}
+
+/** The headers of a key, by type: a server signs many tokens with few of them. */
+const headers = new WeakMap<Signer, Map<string, string>>();
+
+function headerOf(typ: string, signer: Signer): string {
+  const own = headers.get(signer) ?? new Map<string, string>();
+  headers.set(signer, own);
+  const header = own.get(typ) ?? encodeBase64url(JSON.stringify({ alg: signer.alg, kid: signer.kid, typ }));
+  own.set(typ, header);
+  return header;
 }
 
 /**
