@@ -14,6 +14,7 @@ import type { SigningKeys } from "./keys/signing-keys.ts";
 import { describeError } from "./log.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Credential } from "./sign-in/clients.ts";
+import { createOpenSignIns } from "./sign-in/open-sign-ins.ts";
 import { PATHS, urlBelow } from "./sign-in/paths.ts";
 import { signInRecorder } from "./sign-in/record.ts";
 import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
@@ -39,7 +40,8 @@ export function createHandler(options: ServerOptions, house: House): Handler {
   // One mark for exchange and sign-in alike: an assertion used in one place is used up in the other.
   const markAssertionUsed = (key: string, expiresAt: number) => store.consume("client-assertion", key, expiresAt);
   const markProofUsed = (key: string, expiresAt: number) => store.consume("dpop", key, expiresAt);
-  const guard = createFloodGuard({ ...DEFAULT_LIMITS, ...options.limits });
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const guard = createFloodGuard(limits);
   const signing = () => keyring.signingKeys("idp");
   const signIn: SignIn = createSignIn({
     issuer,
@@ -57,6 +59,7 @@ export function createHandler(options: ServerOptions, house: House): Handler {
     markAssertionUsed,
     markProofUsed,
     proven: guard.proven,
+    openSignIns: createOpenSignIns(store, limits.openSignIns),
     organizationName: async () => (await store.organizationHead()).name,
     record: signInRecorder(audit),
     report: ({ reference, code, error }) => log.warn({ reference, code, ...describeError(error) }, "error page shown"),

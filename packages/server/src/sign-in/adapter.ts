@@ -5,12 +5,14 @@ import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts
 import { type ClientPorts, findClient } from "./clients.ts";
 import { endGrant, isGrantEnded, isSessionEnded } from "./endings.ts";
 import { putSessionPointers } from "./liveness.ts";
+import { type OpenSignIns, SIGN_IN_MODEL } from "./open-sign-ins.ts";
 
 /** What the adapter needs from the house. */
 export interface AdapterPorts extends ArtifactPorts, ClientPorts {
   readonly store: ArtifactPorts["store"] & ClientPorts["store"];
   /** Seconds that a grant lives at most. */
   readonly grantLifetime: number;
+  readonly openSignIns: OpenSignIns;
 }
 
 /** What dies with its grant. */
@@ -30,7 +32,7 @@ export function createAdapter(ports: AdapterPorts): AdapterFactory {
 }
 
 function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
-  const { store, now, grantLifetime } = ports;
+  const { store, now, grantLifetime, openSignIns } = ports;
 
   async function restore(id: string | undefined, artifact: Awaited<ReturnType<typeof store.artifact>>) {
     const payload = await openArtifact(ports, artifact, now());
@@ -44,10 +46,15 @@ function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
     async upsert(id, payload, expiresIn) {
       const key = hashed(id);
       const { jti: _bearer, ...kept } = payload;
-      const expiresAt = expiresIn === undefined ? undefined : now() + expiresIn;
+      const end = expiresIn === undefined ? undefined : now() + expiresIn;
+      // It is saved first when it is begun, and again when somebody has answered.
+      const begun = model === SIGN_IN_MODEL && end !== undefined && (await store.artifact(model, key)) === undefined;
+      if (begun) checkSize(payload);
+      const expiresAt = begun ? openSignIns.until(now(), end) : end;
       const uid = model === "Session" && payload.uid !== undefined ? hashed(payload.uid) : undefined;
       const grantId = model === "Grant" ? key : grantOf(model, payload);
       await putSealed(ports, { model, key, uid, grantId, subject: subjectOf(model, payload), expiresAt }, kept);
+      if (begun && expiresAt !== undefined) await openSignIns.begun(key, expiresAt);
       if (uid !== undefined) await putSessionPointers(ports, payload, expiresAt);
       if (await hasEnded(ports, sessionOf(model, payload), grantId)) await store.deleteArtifact(model, key);
     },
@@ -85,6 +92,15 @@ function artifactAdapter(model: string, ports: AdapterPorts): Adapter {
     revokeByGrantId: (grantId) => endGrant(ports, hashed(grantId), grantLifetime),
   };
 }
+
+/** Anybody may begin a sign-in, and what they ask with is kept: some thousand characters are enough for anybody. */
+function checkSize({ params }: AdapterPayload): void {
+  if (JSON.stringify(params ?? {}).length <= REQUEST_MAX) return;
+  throw new errors.InvalidRequest(`the request is too long: ${REQUEST_MAX} characters are taken`);
+}
+
+/** Characters of an authorization request. */
+const REQUEST_MAX = 4_096;
 
 function grantOf(model: string, payload: AdapterPayload): string | undefined {
   return OF_A_GRANT.has(model) && payload.grantId !== undefined ? hashed(payload.grantId) : undefined;

@@ -6,7 +6,7 @@ import type { TokenExchangeEndpoint, TokenRequest } from "@credence/issuer";
 import { guardedFetch } from "@credence/protocol/fetch";
 import { generateSigningKey, importSigner, jwksKeys } from "@credence/protocol/jws";
 import type { Agent, Organization, Person } from "../directory/types.ts";
-import { createFloodGuard, DEFAULT_LIMITS, type RequestLimits } from "../http/limits.ts";
+import { createFloodGuard, DEFAULT_LIMITS, type Limits } from "../http/limits.ts";
 import { type Listener, listen } from "../http/listener.ts";
 import { createRouter } from "../http/router.ts";
 import { createSealer, KEY_BYTES } from "../keys/seal.ts";
@@ -16,6 +16,7 @@ import type { Credential } from "./clients.ts";
 import type { Lifetimes } from "./configuration.ts";
 import type { SignInEvent } from "./events.ts";
 import type { Fault } from "./fault.ts";
+import { createOpenSignIns } from "./open-sign-ins.ts";
 import { hashPassword } from "./password.ts";
 import { createSignIn, type SignIn } from "./sign-in.ts";
 
@@ -76,7 +77,7 @@ export async function startHouse(
     trustedProxies?: readonly string[];
     exchange?: TokenExchangeEndpoint;
     agents?: readonly Agent[];
-    limits?: Partial<RequestLimits>;
+    limits?: Partial<Limits>;
   } = {},
 ): Promise<TestHouse> {
   const directory = await mkdtemp(join(tmpdir(), "credence-sign-in-"));
@@ -126,11 +127,13 @@ export async function startHouse(
   const listener = await listen({ host: "127.0.0.1", port: 0, handler: (req, res) => handler(req, res), graceMs: 100 });
   const url = options.host === undefined ? listener.url : `http://${options.host}:${listener.port}`;
   const issuer = options.issuer ?? `${url}${options.path ?? ""}`;
-  const guard = createFloodGuard({ ...DEFAULT_LIMITS, ...options.limits });
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const guard = createFloodGuard(limits);
   const signIn = createSignIn({
     issuer,
     store,
     proven: guard.proven,
+    openSignIns: createOpenSignIns(store, limits.openSignIns),
     sealing: createSealer(randomBytes(KEY_BYTES)),
     signing: () => signing,
     jwksAge: 600,

@@ -15,6 +15,7 @@ import type { RecordSignIn } from "./events.ts";
 import type { FactorPorts } from "./factors/factors.ts";
 import { newReference, type Report } from "./fault.ts";
 import { completeMetadata } from "./metadata.ts";
+import type { OpenSignIns } from "./open-sign-ins.ts";
 import { checkAssertionClaims, override } from "./overrides.ts";
 import { errorPage, errorWords } from "./pages/error-page.ts";
 import { type House, type Page, type RenderedPage, render } from "./pages/page.ts";
@@ -57,6 +58,7 @@ export interface ProviderOptions {
   readonly markProofUsed: MarkProof;
   /** A client has proven who it is: counts its call. @returns whole seconds that it has to wait, or 0. */
   readonly proven: ClientProven;
+  readonly openSignIns: OpenSignIns;
   readonly record: RecordSignIn;
   readonly report: Report;
   /** What pages say of the house. */
