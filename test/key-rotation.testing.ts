@@ -23,7 +23,7 @@ export function strictVerifier({ issuer }: House): StrictVerifier {
 /** The keys that a house publishes now. */
 export async function publishedKeys({
   issuer,
-}: House): Promise<readonly { readonly kid?: string; readonly alg?: string }[]> {
+}: Pick<House, "issuer">): Promise<readonly { readonly kid?: string; readonly alg?: string }[]> {
   return (await jwks(await fetch(`${issuer}/jwks`))).keys;
 }
 

@@ -77,7 +77,7 @@ export interface KeyringOptions extends DataKeyPorts {
 }
 
 /** What keys sign with where the deployment says nothing. */
-export const DEFAULT_ALGORITHMS: readonly JwsAlgorithm[] = ["ES256", "RS256"];
+const DEFAULT_ALGORITHMS: readonly JwsAlgorithm[] = ["ES256", "RS256"];
 
 /** Seconds for which others may keep our JWKS, where the deployment says nothing. */
 export const DEFAULT_JWKS_AGE = 600;

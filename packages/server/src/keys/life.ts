@@ -44,7 +44,7 @@ export type OrderRefusal =
   | { readonly reason: "next-key-missing" };
 
 /** Whether a key's private half is kept: it signs, or shall. */
-export function maySign(state: KeyState): boolean {
+function maySign(state: KeyState): boolean {
   return state === "active" || state === "published";
 }
 
