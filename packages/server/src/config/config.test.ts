@@ -10,6 +10,8 @@ function config(result: ConfigResult) {
 
 const file = (text: string) => () => text;
 
+const DATABASE = "postgresql://credence:secret@db.example:5432/credence";
+
 describe("the deployment", () => {
   it("has a default for everything", () => {
     expect(config(parseConfig({}, {}))).toEqual({
@@ -158,6 +160,23 @@ describe("the deployment", () => {
     expect(result.ok).toBe(false);
     expect(JSON.stringify(result).replaceAll("\\", "")).toContain(message);
   });
+
+  it.each([
+    ["a flag", { store: DATABASE }, {}, ""],
+    ["a variable", {}, { CREDENCE_STORE: DATABASE }, ""],
+    ["a file", { config: "c.yaml" }, {}, `store: "${DATABASE}"\n`],
+  ])("takes a database from %s in place of the data directory's own", (_, flags, env, text) => {
+    expect(config(parseConfig(flags, env, file(text))).store).toBe(DATABASE);
+  });
+
+  it.each(["postgres//u:hunter2@h/d", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@h", "hunter2"])(
+    "repeats nothing of a store that is none: %s",
+    (store) => {
+      const result = parseConfig({ store }, {});
+      expect(result).toMatchObject({ ok: false, problems: [{ at: "--store" }] });
+      expect(JSON.stringify(result)).not.toContain("hunter2");
+    },
+  );
 
   it("takes JSON, too", () => {
     expect(config(parseConfig({ config: "c.json" }, {}, file('{ "port": 9000 }')))).toMatchObject({ port: 9000 });

@@ -1,8 +1,11 @@
 import type { Agent, App, Connection, Organization, Person } from "../directory/types.ts";
 
 /**
- * What the server keeps, by intent. Every operation is atomic by itself; those that matter say how.
- * Any operation rejects when the store is unavailable: callers fail closed.
+ * What the server keeps, by intent. Every operation is atomic by itself; those that matter say how. A write resolves after its
+ * commit. Any operation rejects when the store is unavailable: callers fail closed.
+ *
+ * Any number of processes may have one store open. What one of them wrote, the others see as soon as it resolved; the
+ * organization and what is looked up in it, a second later at the latest, and the process that changed it at once.
  */
 export interface Store {
   // --- Single use ---------------------------------------------------------------------------------------------------
