@@ -376,9 +376,9 @@ export const IDP_ROWS: readonly Row[] = [
     check: "the store inserts the mark, and tells who was first, in one statement",
     changes: [
       {
-        file: `${SERVER}/store/artifacts.ts`,
-        find: ".onConflict((conflict) => conflict.doNothing())",
-        replace: '.onConflict((conflict) => conflict.columns(["kind", "key"]).doUpdateSet({ expires_at: expiresAt }))',
+        file: `${SERVER}/store/sqlite/backend.ts`,
+        find: 'values (?, ?, ?) on conflict do nothing"',
+        replace: 'values (?, ?, ?) on conflict (kind, key) do update set expires_at = excluded.expires_at"',
       },
     ],
     tests: [

@@ -111,9 +111,10 @@ export const RECORD_ROWS: readonly Row[] = [
     check: "rows of one append are one transaction",
     changes: [
       {
-        file: "packages/server/src/store/record.ts",
-        find: "write.transaction().execute(async (db) => {",
-        replace: "write.connection().execute(async (db) => {",
+        file: "packages/server/src/store/sqlite/backend.ts",
+        find: "await writer.commit(statements);",
+        replace:
+          "for (const { sql, values } of statements) for (const row of values) await writer.commit([{ sql, values: [row] }]);",
       },
     ],
     tests: [
