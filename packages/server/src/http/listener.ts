@@ -19,6 +19,8 @@ export interface ListenOptions {
   readonly graceMs?: number;
   /** Whether other processes may listen at the same address beside this one, and share its connections (Linux). */
   readonly shared?: boolean;
+  /** How many connections are taken; no limits by default. */
+  readonly connections?: Partial<ConnectionOptions>;
 }
 
 /** What TLS needs. All in PEM. */
@@ -51,6 +53,8 @@ const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5_000,
+  /** How often Node looks for those whose time is over: every half minute, where nothing is said. */
+  connectionsCheckingInterval: 1_000,
 } as const;
 
 const GRACE_MS = 10_000;
