@@ -21,9 +21,9 @@ async function serve(config: Config): Promise<void> {
     process.once("SIGTERM", () => resolve(config.drain));
     process.once("SIGINT", () => resolve(0));
   });
-  const begun = performance.now();
   const server = await start(config);
-  tell(config, server, (performance.now() - begun) / 1_000);
+  // From the start of the process, as whoever waits for it counts.
+  tell(config, server, performance.now() / 1_000);
   await server.close(await asked);
 }
 

@@ -8,7 +8,6 @@ import { factorStore } from "./factors.ts";
 import { keyRingStore } from "./key-ring.ts";
 import { describeLocation, requireStoreUrl, type StoreLocation } from "./location.ts";
 import { organizationStore } from "./organization.ts";
-import { openPostgresql } from "./postgresql/backend.ts";
 import { recordStore } from "./record.ts";
 import { sizeOf } from "./size.ts";
 import { openSqlite, openSqliteReadOnly } from "./sqlite/backend.ts";
@@ -36,7 +35,11 @@ export async function openStore(location: StoreLocation, options: OpenStoreOptio
 async function openBackend(location: StoreLocation, options: OpenStoreOptions): Promise<Backend> {
   const { readOnly = false, commitDelayMs = 0 } = options;
   try {
-    if (location.kind === "postgresql") return await openPostgresql(requireStoreUrl(location.url), readOnly);
+    if (location.kind === "postgresql") {
+      // Only here: who has no PostgreSQL does not load what speaks to it.
+      const { openPostgresql } = await import("./postgresql/backend.ts");
+      return await openPostgresql(requireStoreUrl(location.url), readOnly);
+    }
     return await (readOnly ? openSqliteReadOnly(location.path) : openSqlite(location.path, commitDelayMs));
   } catch (cause) {
     if (cause instanceof CredenceError) throw cause;
