@@ -1,7 +1,19 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, realpathSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, resolve, sep } from "node:path";
 import { CredenceError } from "@credence/protocol";
+import { isErrno } from "../store/files.ts";
 import { KEY_BYTES } from "./seal.ts";
 
 const ENCODED_KEY = /^[A-Za-z0-9_-]{43}$/;
@@ -63,14 +75,22 @@ function parseKeyFile(keyFile: string): Buffer {
   });
 }
 
-/** On disk before anything is sealed with it: a key lost in a power cut would take all that it sealed with it. */
+/**
+ * On disk before anything is sealed with it: a key lost in a power cut would take all that it sealed with it. It appears whole, and
+ * of several processes that make it at once, the first one's stays.
+ */
 function createKeyFile(keyFile: string): void {
-  const file = openSync(keyFile, "wx", 0o600);
+  const temporary = `${keyFile}.${randomBytes(6).toString("hex")}`;
+  const file = openSync(temporary, "wx", 0o600);
   try {
     writeSync(file, `${randomBytes(KEY_BYTES).toString("base64url")}\n`);
     fsyncSync(file);
+    linkSync(temporary, keyFile);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
   } finally {
     closeSync(file);
+    rmSync(temporary, { force: true });
   }
   const directory = openSync(dirname(keyFile), "r");
   try {
