@@ -46,14 +46,22 @@ export function encodeEvent(event: AuditEvent, time: number): EncodedEvent {
  * @see RFC 8785 §3.2
  */
 function boundedJson(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(boundedText(value));
+  if (typeof value === "string") return quoted(value);
   if (Array.isArray(value)) return `[${value.slice(0, LONGEST_LIST).map(boundedJson).join(",")}]`;
   if (!isObject(value)) return JSON.stringify(value);
-  const names = Object.keys(value).filter((name) => value[name] !== undefined);
-  return `{${names
-    .sort()
-    .map((name) => `"${name}":${boundedJson(value[name])}`)
-    .join(",")}}`;
+  let members = "";
+  for (const name of Object.keys(value).sort()) {
+    const member = value[name];
+    if (member !== undefined) members += `${members === "" ? "" : ","}"${name}":${boundedJson(member)}`;
+  }
+  return `{${members}}`;
+}
+
+/** ASCII that stands in JSON as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return text.length <= LONGEST_TEXT && PLAIN.test(text) ? `"${text}"` : JSON.stringify(boundedText(text));
 }
 
 /** As the store keeps it: a commitment is to what will be read again. */
