@@ -116,8 +116,11 @@ export function formEncode(text: string): string {
 
 /** Decodes one name or value of a form; `undefined` for bad percent-encoding or bytes that are not UTF-8. */
 export function formDecode(text: string): string | undefined {
+  const spaced = text.replaceAll("+", " ");
+  // Most of a form is a token, in which nothing is encoded.
+  if (!spaced.includes("%")) return spaced;
   try {
-    return decodeURIComponent(text.replaceAll("+", " "));
+    return decodeURIComponent(spaced);
   } catch {
     return undefined;
   }
