@@ -21,6 +21,8 @@ export interface Tally {
   readonly survived: number;
   readonly uncovered: number;
   readonly valid: number;
+  /** Ended in an error outside of any test: neither killed nor not. */
+  readonly faults: number;
   /** Percent; 100 where there was nothing to kill. */
   readonly score: number;
 }
@@ -31,7 +33,8 @@ export function tally(mutants: readonly Mutant[]): Tally {
   const survived = count("Survived");
   const uncovered = count("NoCoverage");
   const valid = killed + survived + uncovered;
-  return { killed, survived, uncovered, valid, score: valid === 0 ? 100 : (100 * killed) / valid };
+  const faults = count("RuntimeError", "CompileError");
+  return { killed, survived, uncovered, valid, faults, score: valid === 0 ? 100 : (100 * killed) / valid };
 }
 
 /** One line per file: percent killed, how many were, how many survived, how many no test reaches. */
