@@ -59,5 +59,6 @@ export async function checkPossession(
 
 /** Behind a proxy the request's own host is not the one that clients see: the resource's identifier has that. */
 function externalUrl(resource: string, url: string): string {
-  return new URL(new URL(url).pathname, new URL(resource).origin).href;
+  // Joined as text: resolved as a reference, a path that begins with two slashes would name another host, or none.
+  return `${new URL(resource).origin}${new URL(url).pathname}`;
 }

@@ -202,6 +202,21 @@ describe("a token that is bound to a key, at the resource", () => {
     if (reason.startsWith("dpop")) expect(answer.challenge).toContain('DPoP error="invalid_dpop_proof"');
   });
 
+  test.each(["////", "//elsewhere.example/x"])(
+    "is proven at the path %s of this host, and not of another",
+    async (path) => {
+      const one = await token();
+      const url = new URL(home.url).origin + path;
+      const checked = async (htu: string) => {
+        const dpop = await at(one, key, { url: htu });
+        const outcome = await home.server.check(one, {}, { scheme: "dpop", method: "GET", url, dpop });
+        return outcome.ok ? "in" : outcome.refusal.reason;
+      };
+      expect(await checked("http://elsewhere.example/x")).toBe("dpop-url");
+      expect(await checked(url)).toBe("in");
+    },
+  );
+
   test("takes each proof once", async () => {
     const one = await token();
     const dpop = await at(one);
