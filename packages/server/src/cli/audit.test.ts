@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { permit, type RecordOnDisk, recordOnDisk } from "../audit/audit.testing.ts";
 import { rowHash } from "../audit/chain.ts";
 import { entryHash, signHead, signWriter } from "../audit/signatures.ts";
+import { openStore } from "../store/open.ts";
+import { createTestSchema, type TestSchema } from "../store/postgresql.testing.ts";
 import { auditCommand } from "./audit.ts";
 
 /** Drops the second event and signs what is left as if it had always been so: all that write access to the store gives. */
@@ -211,6 +213,50 @@ describe("credence audit", () => {
       writeFileSync(file, out.replace('"seq":3', '"seq":2'));
       expect(await run(["verify", ...data(), "--head", file])).toMatchObject({ code: 1 });
     });
+  });
+
+  describe("on a PostgreSQL database", () => {
+    let schema: TestSchema;
+    beforeEach(async () => {
+      schema = await createTestSchema();
+      const store = await openStore({ kind: "postgresql", url: schema.url });
+      await store.changeKeyRing(await disk.store.keyRing(), 0);
+      const audit = await disk.openAudit({ store });
+      await audit.record(permit(7, "carol"));
+      await audit.close();
+      await store.close();
+    });
+    afterEach(() => schema.drop());
+
+    it.each<[string, () => readonly string[], () => object]>([
+      ["named by a flag", () => ["--store", schema.url], () => ({})],
+      ["named by a variable", () => [], () => ({ CREDENCE_STORE: schema.url })],
+      ["of the deployment", () => [], () => ({ CREDENCE_CONFIG: configFile() })],
+    ])("reads and verifies the record, %s", async (_, flags, env) => {
+      // The directory need not be there: the record is elsewhere.
+      const list = await run(["list", "--data", "/nowhere", ...flags()], undefined, env());
+      expect(list).toMatchObject({ code: 0, out: expect.stringContaining("carol") });
+      expect(list.out).not.toContain("alice");
+      const verify = await run(["verify", ...data(), "--key-file", keyFile(), ...flags()], undefined, env());
+      expect(verify).toMatchObject({ code: 0, out: expect.stringMatching(/as it was written: \d event/) });
+    });
+    it("sees what somebody changed there", async () => {
+      await schema.query(`update audit_events set payload = replace(payload, '"exchange.permitted"', '"sign-out"')`);
+      expect((await run(["verify", ...data(), "--store", schema.url])).code).toBe(1);
+    });
+    it("repeats no password of a database that can not be had", async () => {
+      for (const url of ["postgresql://u:hunter2@127.0.0.1:1/d", "postgres//u:hunter2@h/d"]) {
+        const { code, err } = await run(["list", "--store", url]);
+        expect(code).toBe(2);
+        expect(err).not.toContain("hunter2");
+      }
+    });
+    const keyFile = () => `${disk.dataDir}.key`;
+    const configFile = () => {
+      const file = join(disk.dataDir, "credence.yaml");
+      writeFileSync(file, JSON.stringify({ store: schema.url }));
+      return file;
+    };
   });
 
   describe("usage", () => {

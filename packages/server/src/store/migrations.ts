@@ -16,15 +16,18 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
 const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
 
 /**
- * Brings the tables up to what this version needs.
+ * Brings the tables up to what this version needs. Any number of processes may do so at once.
  *
  * @param schema - Where the tables are, in a database that has schemas.
  * @throws CredenceError `configuration` when the store is newer than this version, or a migration fails; it then changed nothing.
  */
 export async function migrate(db: Kysely<Tables>, schema?: string): Promise<void> {
   const place = schema === undefined ? {} : { migrationTableSchema: schema };
-  const { error } = await new Migrator({ db, provider, ...place }).migrateToLatest();
-  if (error) {
+  for (let attempt = 1; !(await isMigrated(db, schema)); attempt += 1) {
+    const { error } = await new Migrator({ db, provider, ...place }).migrateToLatest();
+    if (error === undefined) return;
+    // Another process may have stood in the way, and be done by now.
+    if (attempt < ATTEMPTS) continue;
     throw new CredenceError("The store can not be brought up to date: it may be from a newer version of Credence.", {
       code: "configuration",
       cause: error,
@@ -32,13 +35,14 @@ export async function migrate(db: Kysely<Tables>, schema?: string): Promise<void
   }
 }
 
+const ATTEMPTS = 5;
+
 /**
  * Checks, for those who may only read, that the tables are exactly this version's.
  * @throws CredenceError `configuration` when they are not.
  */
 export async function requireMigrated(db: Kysely<Tables>, schema?: string): Promise<void> {
-  const done = await executedMigrations(db, schema);
-  if (done.join() === Object.keys(MIGRATIONS).join()) return;
+  if (await isMigrated(db, schema)) return;
   throw new CredenceError(
     "The store is from another version of Credence: start the server of this version on it once, or use that version.",
     { code: "configuration" },
@@ -46,12 +50,23 @@ export async function requireMigrated(db: Kysely<Tables>, schema?: string): Prom
 }
 
 /** Read from Kysely's own table: its Migrator names only the migrations that this version knows. */
-async function executedMigrations(db: Kysely<Tables>, schema: string | undefined): Promise<string[]> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === DEFAULT_MIGRATION_TABLE && table.schema === schema)) return [];
-  const log = db.withTables<{ [DEFAULT_MIGRATION_TABLE]: { name: string } }>();
-  const rows = await log.selectFrom(DEFAULT_MIGRATION_TABLE).select("name").execute();
-  return rows.map((row) => row.name).toSorted();
+async function isMigrated(db: Kysely<Tables>, schema: string | undefined): Promise<boolean> {
+  const tables = db.withTables<{ [DEFAULT_MIGRATION_TABLE]: { name: string } }>();
+  const log = schema === undefined ? tables : tables.withSchema(schema);
+  try {
+    const rows = await log.selectFrom(DEFAULT_MIGRATION_TABLE).select("name").execute();
+    const done = rows.map(({ name }) => name).toSorted();
+    return done.join() === Object.keys(MIGRATIONS).join();
+  } catch (error) {
+    if (isMissingTable(error)) return false;
+    throw error;
+  }
+}
+
+/** By PostgreSQL's code for it, and by what SQLite says, whose code is the same for much else. */
+function isMissingTable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && error.code === "42P01") || error.message.startsWith("no such table");
 }
 
 // A migration sees the tables of its own time, not of `Tables`, hence `Kysely<unknown>`.

@@ -39,6 +39,14 @@ describe("the PostgreSQL store", () => {
     await other.drop();
   });
 
+  it("compares texts byte by byte in every column, whatever the database's language", async () => {
+    await (await open()).close();
+    const columns = await schema.query(
+      "select distinct collation_name from information_schema.columns where table_schema = current_schema() and data_type = 'text'",
+    );
+    expect(columns).toEqual([{ collation_name: "C" }]);
+  });
+
   it("can be read beside its writer, and not be written by readers", async () => {
     const store = await open();
     const reader = await open({ readOnly: true });

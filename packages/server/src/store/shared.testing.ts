@@ -193,6 +193,7 @@ export function sharedStoreConformance(name: string, create: () => Promise<Store
         agents: [{ ...ASSISTANT, enabled: false }],
         connections: [{ ...CONNECTION, enabled: false }],
       };
+      expect((await here.person("alice"))?.enabled).toBe(true);
       await here.replaceOrganization(off, 1);
       // Here it holds at once.
       expect((await here.person("alice"))?.enabled).toBe(false);

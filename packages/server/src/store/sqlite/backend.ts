@@ -12,7 +12,7 @@ import type { Statement } from "./messages.ts";
 export async function openSqlite(path: string, commitDelayMs: number): Promise<Backend> {
   ensurePrivateFile(path);
   const writer = openWriter({ path, commitDelayMs });
-  const write = await connect(writer, migrateBesideOthers);
+  const write = await connect(writer, (db) => migrate(db));
   try {
     const reader = await openReading(path);
     return {
@@ -62,7 +62,7 @@ type Reading = Pick<Backend, "read" | "lookup" | "organizationRevision" | "organ
 
 async function openReading(path: string): Promise<Reading> {
   const connection = openReader(path);
-  const read = await connect(connection, requireMigrated);
+  const read = await connect(connection, (db) => requireMigrated(db));
   // Look-ups have a connection of their own: on one that is in a transaction they would see its snapshot, and nothing newer.
   const engine = openEngine(path, true);
   return {
@@ -88,19 +88,6 @@ async function connect(
     // Not through Kysely: it closes only what it has used.
     await connection.close();
     throw error;
-  }
-}
-
-const STARTS = 5;
-
-/** Of several processes that find an old or empty file at once, one brings it up to date; the others then find it done. */
-async function migrateBesideOthers(db: Kysely<Tables>): Promise<void> {
-  for (let start = 1; ; start += 1) {
-    try {
-      return await migrate(db);
-    } catch (error) {
-      if (start === STARTS) throw error;
-    }
   }
 }
 
