@@ -1,7 +1,9 @@
 import type { Closers } from "./closers.ts";
 import { createHandler } from "./handler.ts";
 import type { House } from "./house.ts";
+import { DEFAULT_LIMITS } from "./http/limits.ts";
 import { type Listener, listen } from "./http/listener.ts";
+import { securityHeaders } from "./http/secure-headers.ts";
 import { readTlsFiles } from "./http/tls-files.ts";
 import { describeError } from "./log.ts";
 import { type Answered, observeAnswers } from "./operations/answers.ts";
@@ -35,6 +37,12 @@ export async function openFront(
     port,
     handler: observeAnswers(traced, issuer, answerObservers(options, house)),
     shared,
+    connections: {
+      ...DEFAULT_LIMITS,
+      ...options.limits,
+      trustedProxies: options.trustedProxies ?? [],
+      headers: securityHeaders(issuer),
+    },
     ...(tls === undefined ? {} : { tls: readTlsFiles(tls) }),
   });
   closers.push(() => listener.close());

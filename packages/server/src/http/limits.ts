@@ -1,12 +1,9 @@
 import { networkOf } from "../sign-in/source.ts";
+import type { ConnectionLimits } from "./connections.ts";
 import { createRateLimit, type RateLimit, UNLIMITED } from "./rate-limit.ts";
 
 /** What a server takes. 0 is no limit, everywhere. */
-export interface Limits extends RequestLimits {
-  /** Connections at once, in each process. */
-  readonly connections: number;
-  /** Of those, from one address; trusted proxies are exempt. */
-  readonly connectionsPerAddress: number;
+export interface Limits extends RequestLimits, ConnectionLimits {
   /** Sign-ins that were begun, and in which nobody has typed anything yet, in each process: the oldest gives way. */
   readonly openSignIns: number;
   /** Denials of one client a minute that stand in the record one by one; further ones are counted. */

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { CredenceError } from "@credence/protocol";
 import type { Handler } from "./answer.ts";
+import { type ConnectionOptions, guardConnections, unreadable } from "./connections.ts";
 import { type Closing, closeGently, connectionsOf } from "./drain.ts";
 
 /** Where and how to listen. */
@@ -57,6 +58,9 @@ const LIMITS = {
   connectionsCheckingInterval: 1_000,
 } as const;
 
+/** Headers of a request. Node drops what is beyond its own bound silently, so we refuse long before. */
+const MAX_HEADERS = 100;
+
 const GRACE_MS = 10_000;
 /** How long a client may count on an idle connection: it was told `keep-alive: timeout=5`, and Node adds a second. */
 const KEPT_MS = LIMITS.keepAliveTimeout + 1_000;
@@ -70,9 +74,13 @@ const KEPT_MS = LIMITS.keepAliveTimeout + 1_000;
 export async function listen(options: ListenOptions): Promise<Listener> {
   const closing: Closing = { begun: false };
   const settings = { ...LIMITS, ServerResponse: answersUntil(closing) };
+  const handler = boundHeaders(options);
   const server =
-    options.tls === undefined ? createServer(settings, options.handler) : tlsServer(options.tls, settings, options);
+    options.tls === undefined
+      ? createServer(settings, handler)
+      : tlsServer(options.tls, settings, { ...options, handler });
   const sockets = connectionsOf(server);
+  guardConnections(server, { ...NO_LIMITS, ...options.connections });
   const port = await bind(server, options);
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const { graceMs = GRACE_MS } = options;
@@ -84,6 +92,22 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       closed ??= closeGently(server, sockets, closing, { drainMs: drain * 1_000, keptMs: KEPT_MS, graceMs });
       return closed;
     },
+  };
+}
+
+const NO_LIMITS: ConnectionOptions = { connections: 0, connectionsPerAddress: 0, trustedProxies: [], headers: [] };
+
+function boundHeaders({ handler, connections }: ListenOptions): Handler {
+  return (req, res) => {
+    if (req.rawHeaders.length <= 2 * MAX_HEADERS) return handler(req, res);
+    const own = Object.fromEntries(connections?.headers ?? []);
+    res.writeHead(431, {
+      ...own,
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      connection: "close",
+    });
+    return res.end(unreadable(431));
   };
 }
 

@@ -44,7 +44,7 @@ export function isFromTrusted(trusted: readonly string[]): (req: IncomingMessage
 }
 
 /** Whether an address is one of these, or in one of these networks. */
-function memberOf(networks: readonly string[]): (address: string) => boolean {
+export function memberOf(networks: readonly string[]): (address: string) => boolean {
   if (networks.length === 0) return () => false;
   const list = new BlockList();
   for (const network of networks) {
@@ -61,7 +61,7 @@ function socketAddress(req: IncomingMessage): string {
 }
 
 /** A dual-stack socket shows an IPv4 address as IPv6. @see RFC 4291 §2.5.5.2 */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
 }
 
