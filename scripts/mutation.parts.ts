@@ -11,7 +11,7 @@ export interface Unit {
   readonly part: string;
   /** From the repository's folder. */
   readonly folder: string;
-  /** Globs in the folder; the last unit of a part takes what the others leave. */
+  /** Globs in the folder; the unit of a part that names none takes what the others leave. */
   readonly sources?: readonly string[];
   readonly tests?: readonly string[];
 }
@@ -35,13 +35,6 @@ const UNITS: readonly Unit[] = [
   },
   { name: "issuer-core", part: "issuer", folder: "packages/issuer/src" },
   {
-    name: "resource-stores",
-    part: "resource",
-    folder: "packages/resource/src",
-    sources: ["sqlite.ts", "postgresql.ts", "redis.ts", "stores/*.ts"],
-    tests: ["sqlite.test.ts", "postgresql.test.ts", "redis.test.ts", "stores/*.test.ts"],
-  },
-  {
     name: "resource-adapters",
     part: "resource",
     folder: "packages/resource/src",
@@ -55,7 +48,52 @@ const UNITS: readonly Unit[] = [
     sources: ["oidc-provider.ts", "oidc-provider/*.ts"],
     tests: ["oidc-provider*.test.ts", "oidc-provider/*.test.ts"],
   },
-  { name: "resource-core", part: "resource", folder: "packages/resource/src" },
+  {
+    name: "resource-redeem",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["redeem/*.ts", "replay.ts"],
+    tests: ["redeem/*.test.ts"],
+  },
+  {
+    name: "resource-protect",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["protect/*.ts", "access-token/*.ts"],
+    tests: ["protect/*.test.ts", "access-token/*.test.ts"],
+  },
+  {
+    name: "resource-endpoints",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["endpoints/*.ts", "revocation.ts", "fault.ts"],
+    tests: ["endpoints/*.test.ts", "revocation.test.ts", "fault.test.ts"],
+  },
+  {
+    name: "resource-testing",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["testing.ts", "test-idp/*.ts"],
+    tests: ["testing.test.ts"],
+  },
+  {
+    name: "resource-core",
+    part: "resource",
+    folder: "packages/resource/src",
+    // What is shared by all of them: nothing stands beside it alone.
+    tests: [
+      "{configuration,store,revocation}.test.ts",
+      "{issuer-keys,endpoints,protect}/*.test.ts",
+      "redeem/{redeem,replay}.test.ts",
+    ],
+  },
+  {
+    name: "resource-stores",
+    part: "resource",
+    folder: "packages/resource/src",
+    sources: ["sqlite.ts", "postgresql.ts", "redis.ts", "stores/*.ts"],
+    tests: ["sqlite.test.ts", "postgresql.test.ts", "redis.test.ts", "stores/*.test.ts"],
+  },
 ];
 
 /** A unit with its files, from the repository's folder. */
