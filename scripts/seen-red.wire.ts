@@ -319,8 +319,8 @@ export const WIRE_ROWS: readonly Row[] = [
     changes: [
       {
         file: FETCH,
-        find: "const signal = AbortSignal.any([AbortSignal.timeout(timeout * 1_000), ...(init.signal ? [init.signal] : [])]);",
-        replace: "const signal = init.signal ?? null; void timeout;",
+        find: "const timer = setTimeout(late, seconds * 1_000);",
+        replace: "const timer = setTimeout(() => void late, seconds * 1_000);",
       },
     ],
     tests: [

@@ -4,13 +4,13 @@ const bytesOf = (text: string): string => Buffer.from(text, "utf8").toString("la
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** JSON that goes deep. */
-export const NESTED: readonly string[] = [
+const NESTED: readonly string[] = [
   ...[10, 1_000, 20_000].map((depth) => "[".repeat(depth) + "]".repeat(depth)),
   ...[20, 5_000].map((depth) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`),
 ];
 
 /** Numbers that are too much for somebody. */
-export const NUMBERS: readonly string[] = [
+const NUMBERS: readonly string[] = [
   ...words("1e400 -1e400 -0 1e-400 -1 1e308 9007199254740993 18446744073709551616"),
   "9".repeat(400),
 ];
