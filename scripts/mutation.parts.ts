@@ -100,6 +100,8 @@ const UNITS: readonly Unit[] = [
 export interface Work {
   readonly name: string;
   readonly part: string;
+  /** All sources of the unit, and those of them that are meant. */
+  readonly all: readonly string[];
   readonly sources: readonly string[];
   readonly tests: readonly string[];
 }
@@ -142,10 +144,6 @@ function filesOf(root: string, unit: Unit): Work {
     const taken = new Set(matching(others.flatMap(theirs)));
     return mine ? matching(mine) : matching([`**/*${ending}`]).filter((file) => !taken.has(file));
   };
-  return {
-    name,
-    part,
-    sources: left(sources, (one) => one.sources ?? [], ".ts").filter((file) => !/\.(?:test|testing)\.ts$/.test(file)),
-    tests: left(tests, (one) => one.tests ?? [], ".test.ts"),
-  };
+  const all = left(sources, (one) => one.sources ?? [], ".ts").filter((file) => !/\.(?:test|testing)\.ts$/.test(file));
+  return { name, part, all, sources: all, tests: left(tests, (one) => one.tests ?? [], ".test.ts") };
 }

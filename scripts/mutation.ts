@@ -62,7 +62,9 @@ async function examine(copy: string, work: Work, options: Options, signal: Abort
   const start = performance.now();
   const code = await stryker(copy, configure(copy, work, options), signal);
   if (code !== 0) throw new Error(`Stryker did not come to its end in ${work.name} (exit code ${code})`);
-  const report = JSON.parse(readFileSync(join(RESULTS, `${work.name}.json`), "utf8")) as Report;
+  const { files } = JSON.parse(readFileSync(join(RESULTS, `${work.name}.json`), "utf8")) as Report;
+  // Earlier runs may have had files in this unit that stand in another one, or nowhere, now.
+  const report = { files: Object.fromEntries(Object.entries(files).filter(([file]) => work.all.includes(file))) };
   writeFileSync(join(RESULTS, `${work.name}.survivors.txt`), survivorsOf(report));
   const { faults, valid } = tally(Object.values(report.files).flatMap(({ mutants }) => mutants));
   if (faults * 100 > FAULTS * (valid + faults)) {
