@@ -14,7 +14,7 @@ const { folder, jwks, signingKey } = optionsOf<{ folder: string; jwks: JwkSet; s
 const port = await findPort(0);
 const issuer = `http://127.0.0.1:${port}`;
 const resource = `${issuer}/mcp`;
-const log = pino(pino.destination({ dest: join(folder, "events.log"), sync: false }));
+const log = pino(pino.destination({ dest: join(folder, "events.log"), sync: false, minLength: 4_096 }));
 const store = sqliteStore(join(folder, "store.db"));
 const app = createResourceServer({
   issuer,
