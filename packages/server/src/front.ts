@@ -1,5 +1,5 @@
 import type { Closers } from "./closers.ts";
-import { createHandler } from "./handler.ts";
+import { createHandler, firstSigner } from "./handler.ts";
 import type { House } from "./house.ts";
 import { DEFAULT_LIMITS } from "./http/limits.ts";
 import { type Listener, listen } from "./http/listener.ts";
@@ -27,7 +27,7 @@ export async function openFront(
 ): Promise<Front> {
   const { issuer, host, port, tls } = options;
   const health = createHealth(
-    { store: () => house.store.ping(), keys: async () => house.keyring.signingKeys("idp") },
+    { store: () => house.store.ping(), keys: async () => firstSigner(house.keyring.signingKeys("idp")) },
     tellChange(options),
   );
   const handler = withHealth(health, basePath(issuer), createHandler(options, house));

@@ -104,8 +104,11 @@ export function createHandler(options: ServerOptions, house: House): Handler {
   });
 }
 
-/** ID-JAGs are signed by the first algorithm of the deployment. */
-function firstSigner({ signers: [first] }: SigningKeys): Signer {
+/**
+ * ID-JAGs are signed by the first algorithm of the deployment.
+ * @throws CredenceError `configuration` when there is no key for it.
+ */
+export function firstSigner({ signers: [first] }: SigningKeys): Signer {
   if (first) return first;
   throw new CredenceError("There is no key to sign ID-JAGs with.", { code: "configuration" });
 }

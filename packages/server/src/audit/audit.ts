@@ -62,7 +62,8 @@ const COUNTS_IN_EVENT = 100;
 const FOR_DENIALS = 0.9;
 /** Seconds between two looks at how large the store is. */
 const ROOM_EVERY_SECONDS = 5;
-const REGISTER_ATTEMPTS = 5;
+/** Workers of one server enter at the same moment, and of those that want one place, one has it each time: 64 may. */
+const REGISTER_ATTEMPTS = 100;
 
 /**
  * Begins a chain of the record: one for each start of a process, entered in the signed register. Keys that the keyring

@@ -62,6 +62,8 @@ export async function closeGently(
     if (performance.now() >= end) for (const socket of sockets) socket.destroy();
     await Promise.race([closed, setTimeout(LOOK_EVERY_MS)]);
   }
+  // Nothing is open any more: this ends the timer by which Node looks for slow connections.
+  server.close(() => undefined);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createClosers } from "../closers.ts";
 import type { Config } from "../config/config.ts";
 import { tellChange } from "../front.ts";
+import { firstSigner } from "../handler.ts";
 import { openHouse } from "../house.ts";
 import { listen } from "../http/listener.ts";
 import { createHealth } from "../operations/health.ts";
@@ -38,7 +39,7 @@ export async function startWithWorkers(
     const health = createHealth(
       {
         store: () => store.ping(),
-        keys: async () => keyring.signingKeys("idp"),
+        keys: async () => firstSigner(keyring.signingKeys("idp")),
         async workers() {
           if (pool.ready() === 0) throw new TypeError("no worker takes requests");
         },
