@@ -22,7 +22,7 @@ const UNITS: readonly Unit[] = [
     name: "protocol-fetch",
     part: "protocol",
     folder: "packages/protocol/src",
-    sources: ["fetch.ts"],
+    sources: ["fetch.ts", "node.ts"],
     tests: ["fetch*.test.ts"],
   },
   { name: "protocol-core", part: "protocol", folder: "packages/protocol/src" },
