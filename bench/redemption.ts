@@ -17,7 +17,7 @@ export const APP_CLIENT = {
   clientSecret: "a-secret-of-the-assistant-at-the-app",
 } as const;
 
-export const APP_BASIC = { authorization: `Basic ${btoa(`${APP_CLIENT.clientId}:${APP_CLIENT.clientSecret}`)}` };
+const APP_BASIC = { authorization: `Basic ${btoa(`${APP_CLIENT.clientId}:${APP_CLIENT.clientSecret}`)}` };
 
 export async function startApp(folder: string): Promise<Subject> {
   const idp = await generateSigningKey("ES256");

@@ -7,10 +7,10 @@ import type { Post } from "./harness/wrk.ts";
 export const AGENT = { clientId: "assistant", clientSecret: "a-secret-of-the-assistant-at-the-idp" };
 /** An app of the bench, by number. */
 export const appIssuer = (app: number): string => `https://app-${app}.example`;
-export const appResource = (app: number): string => `${appIssuer(app)}/mcp`;
+const appResource = (app: number): string => `${appIssuer(app)}/mcp`;
 
 export const FORM = { "content-type": "application/x-www-form-urlencoded" };
-export const BASIC = { authorization: `Basic ${btoa(`${AGENT.clientId}:${AGENT.clientSecret}`)}` };
+const BASIC = { authorization: `Basic ${btoa(`${AGENT.clientId}:${AGENT.clientSecret}`)}` };
 
 /** An exchange with client_secret_basic. */
 export function exchangeForm(idToken: string, app = 0): Post {

@@ -150,7 +150,7 @@ export const RECORD_ROWS: readonly Row[] = [
     changes: [
       {
         file: "packages/resource/src/endpoints/token.ts",
-        find: 'return refusalAnswer(request, { reason: "store-unavailable" }, decisionId, receiver.issuer);',
+        find: 'return refusalAnswer(authorization, { reason: "store-unavailable" }, decisionId, receiver.issuer);',
         replace: "",
       },
     ],
