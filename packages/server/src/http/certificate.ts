@@ -30,7 +30,8 @@ export function clientCertificates(enabled: boolean, trusted: readonly string[])
   const isProxy = isFromTrusted(trusted);
   return {
     vouch(req) {
-      if (!(HEADER in req.headers) || (enabled && isProxy(req))) return;
+      if (!(HEADER in req.headers)) return;
+      if (enabled && isProxy(req)) return;
       delete req.headers[HEADER];
       delete req.headersDistinct[HEADER];
     },
