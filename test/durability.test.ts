@@ -55,6 +55,7 @@ async function killAgainAndAgain(flags: readonly string[], url?: string): Promis
   const first = await startServerProcess({ flags: [...flags, ...store] });
   await using _folder = first;
   let server = first;
+  onTestFinished(() => void server.child.kill("SIGKILL"));
   const idToken = await idTokenAt(server.issuer);
   let got = 0;
   for (let round = 1; round <= ROUNDS; round++) {
