@@ -103,8 +103,11 @@ async function expectBack(server: ServerProcess, idToken: string, ...store: stri
 
 // A disk of our own, to fill: that takes the rights of root.
 describe.runIf(process.getuid?.() === 0)("a full disk", () => {
-  const disk = mkdtempSync(join(tmpdir(), "credence-disk-"));
-  beforeAll(() => void execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", disk]));
+  let disk: string;
+  beforeAll(() => {
+    disk = mkdtempSync(join(tmpdir(), "credence-disk-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", disk]);
+  });
   afterAll(() => {
     execFileSync("umount", ["--lazy", disk]);
     rmSync(disk, { recursive: true });
@@ -134,8 +137,7 @@ describe.runIf(process.getuid?.() === 0)("a full disk", () => {
 });
 
 describe("a PostgreSQL that is stopped", () => {
-  const folder = mkdtempSync(join(tmpdir(), "credence-pg-"));
-  chmodSync(folder, 0o777);
+  let folder: string;
   let port: number;
   const asPostgres = (command: string, ...args: string[]): void => {
     const bin = execFileSync("sh", ["-c", "ls -d /usr/lib/postgresql/*/bin | tail -1"], { encoding: "utf8" }).trim();
@@ -158,6 +160,8 @@ describe("a PostgreSQL that is stopped", () => {
     );
   const stop = () => asPostgres("pg_ctl", "-D", join(folder, "data"), "-m", "immediate", "stop");
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "credence-pg-"));
+    chmodSync(folder, 0o777);
     port = await findPort(0);
     asPostgres("initdb", "-D", join(folder, "data"), "-A", "trust", "-U", "postgres");
     start();
