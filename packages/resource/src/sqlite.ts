@@ -100,6 +100,12 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
   };
 }
 
+/**
+ * Pages of the log (of 4 KB) after which they go into the database itself: marks are hashes, and change the same pages again and
+ * again. Four times SQLite's own number.
+ */
+const CHECKPOINT_PAGES = 4_000;
+
 function open(path: string, timeout: number): DatabaseSync {
   // The journal's files take the mode of the database's.
   if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
@@ -107,6 +113,7 @@ function open(path: string, timeout: number): DatabaseSync {
   // SQLite does not wait by itself for the one moment in which the mode of a new file changes.
   untilFree(() => db.exec("PRAGMA journal_mode = WAL"), timeout);
   db.exec("PRAGMA synchronous = FULL");
+  db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   return db;
 }
 
@@ -124,11 +131,16 @@ function untilFree(work: () => void, timeout: number): void {
   }
 }
 
-/** Each is one statement, so each is atomic. `coalesce(?, unixepoch())`: the clock of the options, else SQLite's. */
+/**
+ * Marks are rows in the order in which they come, so that of the table and of the index by expiry the last pages change, and only
+ * the index by key, a hash, changes anywhere.
+ *
+ * Each is one statement, so each is atomic. `coalesce(?, unixepoch())`: the clock of the options, else SQLite's.
+ */
 function statements(db: DatabaseSync, { marks, values, epochs }: TableNames) {
   db.exec(`
     BEGIN IMMEDIATE;
-    CREATE TABLE IF NOT EXISTS ${marks} (key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ${marks} (key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS ${indexOf(marks)} ON ${marks} (expires_at);
     CREATE TABLE IF NOT EXISTS ${values} (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS ${indexOf(values)} ON ${values} (expires_at);
