@@ -24,6 +24,8 @@ describe("below the issuer", () => {
     "/token/x",
     "//evil.example/",
     "/interaction/x",
+    "/authorize/%00",
+    "/sign-out/%00",
   ])("nothing stands at %s, and a page says so", async (path) => {
     const answer = await fetch(`${house.issuer}${path}`, { redirect: "manual" });
     expect(answer.status).toBe(404);

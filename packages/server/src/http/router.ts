@@ -30,6 +30,8 @@ export interface RouterOptions extends BasicPorts {
 
 const METADATA = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 const FOR_CLIENTS: ReadonlySet<string> = new Set([PATHS.token, PATHS.revoke, PATHS.userinfo]);
+/** Steps of oidc-provider, by an id or a word: anything else would fail where it becomes the path of a cookie. */
+const STEPS = new RegExp(`^(?:${PATHS.authorize}|${PATHS.signOut})/[A-Za-z0-9_-]+$`);
 const PROVIDER: ReadonlySet<string> = new Set([
   PATHS.authorize,
   PATHS.userinfo,
@@ -106,7 +108,7 @@ async function turnAway(
 }
 
 function isProviders(path: string): boolean {
-  return PROVIDER.has(path) || path.startsWith(`${PATHS.authorize}/`) || path.startsWith(`${PATHS.signOut}/`);
+  return PROVIDER.has(path) || STEPS.test(path);
 }
 
 /** The path below the issuer's own; `undefined` for what is elsewhere. */
