@@ -26,7 +26,7 @@ export async function openInstruments(options: InstrumentOptions, version: strin
   return {
     ...(operations === undefined ? {} : { metrics: (await import("./metrics.ts")).createMetrics(processName) }),
     ...(wantsTraces(env)
-      ? { traces: await (await import("./traces.ts")).openTraces({ env, instance: processName, version, onChange }) }
+      ? { traces: await (await import("./traces.ts")).openTraces({ instance: processName, version, onChange }) }
       : {}),
   };
 }

@@ -1,16 +1,16 @@
 import type { Tracer } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import {
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  type SpanExporter,
-  type TracerConfig,
-} from "@opentelemetry/sdk-trace-base";
+  defaultResource,
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+} from "@opentelemetry/resources";
+import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base";
 
-/** Who sends traces, and as whom. */
+/** Who sends traces, and as whom. Where to, and what else is said of it, is in the standard variables (`OTEL_…`). */
 export interface TracerOptions {
-  /** The standard variables; the parts that send read `process.env` themselves. */
-  readonly env: Readonly<Record<string, string | undefined>>;
   /** Of this process: several of one server send. */
   readonly instance: string;
   readonly version: string;
@@ -46,33 +46,14 @@ function told(exporter: SpanExporter, onChange: (failure: unknown) => void): Spa
   };
 }
 
-type Resource = NonNullable<TracerConfig["resource"]>;
-
-/** Who sends: what the operator says of it counts before what we do. @see OpenTelemetry, Resource SDK */
-function resourceOf({ env, instance, version }: TracerOptions): Resource {
-  const said = (env.OTEL_RESOURCE_ATTRIBUTES ?? "")
-    .split(",")
-    .map((pair) => pair.split("=", 2).map((half) => decoded(half.trim())))
-    .filter(([name, value]) => name !== "" && value !== undefined);
-  const attributes: Record<string, string> = {
+/** Who sends: what the operator says of it (`OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`) counts before what we do. */
+function resourceOf({ instance, version }: TracerOptions): Resource {
+  const ours = resourceFromAttributes({
     "service.name": "credence",
     "service.version": version,
     "service.instance.id": `${instance}-${process.pid}`,
-    ...Object.fromEntries(said),
-    ...(env.OTEL_SERVICE_NAME ? { "service.name": env.OTEL_SERVICE_NAME } : {}),
-  };
-  const resource: Resource = {
-    attributes,
-    getRawAttributes: () => Object.entries(attributes),
-    merge: () => resource,
-  };
-  return resource;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  });
+  return defaultResource()
+    .merge(ours)
+    .merge(detectResources({ detectors: [envDetector] }));
 }
