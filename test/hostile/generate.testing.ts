@@ -265,7 +265,7 @@ function isWhole({ framing, headers: sent }: Draft, line: string, headers: reado
     /^host: [\w.:-]+$/.test(headers[0] ?? "") &&
     // What Node's parser knows: a method of an own kind is no HTTP to it.
     HTTP_METHODS.includes(line.split(" ", 1)[0] ?? "") &&
-    /^[A-Z]+ \/[\x21-\x7e]* HTTP\/1\.1$/.test(line) &&
+    /^[A-Z]+ \/[\w!$%&'()*+,\-./:;=?@~#[\]]* HTTP\/1\.1$/.test(line) &&
     headers.every((header) => /^[\w-]+: [\t\x20-\x7e\x80-\xff]*$/.test(header)) &&
     line.length + headers.join("").length < 14_000 &&
     headers.length < 900
