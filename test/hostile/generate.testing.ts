@@ -262,7 +262,7 @@ function isWhole({ framing, headers: sent }: Draft, line: string, headers: reado
   return (
     (framing === "length" || framing === "chunked") &&
     framed.length === 1 &&
-    /^host: [\w.:-]+$/.test(headers[0] ?? "") &&
+    /^host: [\w.-]+(?::\d+)?$/.test(headers[0] ?? "") &&
     // What Node's parser knows: a method of an own kind is no HTTP to it.
     HTTP_METHODS.includes(line.split(" ", 1)[0] ?? "") &&
     /^[A-Z]+ \/[\w!$%&'()*+,\-./:;=?@~#[\]]* HTTP\/1\.1$/.test(line) &&
