@@ -10,6 +10,6 @@ export function effortOf({ quick, folder, tell }: PartEffort, rounds = 5): Effor
     folder,
     tell,
     connections: CONNECTIONS,
-    ...(quick ? { warmUp: 0, rounds: 1, seconds: 1 } : { warmUp: 1, rounds, seconds: 3 }),
+    ...(quick ? { warmUp: 0, rounds: 1, seconds: 1 } : { warmUp: 2, rounds, seconds: 3 }),
   };
 }
