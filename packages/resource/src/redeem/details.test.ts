@@ -30,6 +30,22 @@ const details = (home: House, inIdJag: readonly object[], asked?: readonly objec
     );
 
 describe("authorization details of an ID-JAG", () => {
+  test("that the app's own check fails over are refused, for it has not said that they are good", async () => {
+    const check = () => {
+      throw new Error("the check is down");
+    };
+    await using home = await house(({ resources }) => ({
+      resources: Object.fromEntries(
+        Object.entries(resources).map(([id, one]) => [
+          id,
+          { ...one, authorizationDetailsTypes: { account: { check } } },
+        ]),
+      ),
+    }));
+    const reason = "authorization-details-malformed";
+    expectRefused(await details(home, [READ]), 400, "invalid_authorization_details", reason);
+  });
+
   test("stand in the answer and in the token, and bring no default scope with them", async () => {
     await using home = await withTypes();
     const { body } = await details(home, [BOTH]);
