@@ -26,6 +26,24 @@ export type Outcome =
 /** One for each unit, or one alone. */
 export type WorkerAnswer = readonly Outcome[];
 
+/**
+ * A message as it goes between the threads: as one text. To clone the thousand values of a busy commit one by one costs several times
+ * what it costs to write and to read them as JSON, and texts, numbers and null are all that there is.
+ */
+export function written(message: WorkerQuestion | WorkerAnswer): string {
+  return JSON.stringify(message);
+}
+
+/** What `written` wrote on the main thread. */
+export function readQuestion(message: string): WorkerQuestion {
+  return JSON.parse(message) as WorkerQuestion;
+}
+
+/** What `written` wrote on the writing thread. */
+export function readAnswer(message: string): WorkerAnswer {
+  return JSON.parse(message) as WorkerAnswer;
+}
+
 /** What the writing thread is started with. */
 export interface WorkerOptions {
   readonly path: string;

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { WorkerAnswer, WorkerOptions, WorkerQuestion } from "./messages.ts";
+import { readAnswer, type WorkerAnswer, type WorkerOptions, type WorkerQuestion, written } from "./messages.ts";
 
 /** The writing thread, seen from the main one. */
 export interface WriterThread {
@@ -30,11 +30,11 @@ export function startWriterThread(options: WorkerOptions): WriterThread {
   }
   worker.on("error", end);
   worker.on("exit", () => end(new Error("the store's writing thread has ended")));
-  worker.on("message", (answer: WorkerAnswer) => {
+  worker.on("message", (answer: string) => {
     worker.unref();
     const waiting = asker;
     asker = undefined;
-    waiting?.resolve(answer);
+    waiting?.resolve(readAnswer(answer));
   });
 
   function ask(question: WorkerQuestion): Promise<WorkerAnswer> {
@@ -42,7 +42,7 @@ export function startWriterThread(options: WorkerOptions): WriterThread {
       if (ended) return reject(ended);
       asker = { resolve, reject };
       worker.ref();
-      worker.postMessage(question);
+      worker.postMessage(written(question));
     });
   }
 
