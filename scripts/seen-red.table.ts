@@ -7,7 +7,9 @@ import { DOCUMENT_ROWS } from "./seen-red.documents.ts";
 import { DPOP_ROWS } from "./seen-red.dpop.ts";
 import { GRANT_ROWS } from "./seen-red.grants.ts";
 import { IDP_ROWS } from "./seen-red.idp.ts";
+import { LIMIT_ROWS } from "./seen-red.limits.ts";
 import { POSSESSION_ROWS } from "./seen-red.possession.ts";
+import { PROCESS_ROWS } from "./seen-red.process.ts";
 import { RECEIVER_ROWS } from "./seen-red.receiver.ts";
 import { RECORD_ROWS } from "./seen-red.record.ts";
 import { WIRE_ROWS } from "./seen-red.wire.ts";
@@ -49,4 +51,6 @@ export const ROWS: readonly Row[] = [
   ...RECEIVER_ROWS,
   ...CLIENT_ROWS,
   ...RECORD_ROWS,
+  ...LIMIT_ROWS,
+  ...PROCESS_ROWS,
 ];
