@@ -5,12 +5,13 @@ import { startServerProcess } from "./harness/child.ts";
 import type { Subject } from "./harness/subject.ts";
 import { exchangeForm, idTokenClaims } from "./requests.ts";
 
-export async function startProvider(folder: string): Promise<Subject> {
+/** @param crypto - What the grant signs and verifies with. */
+export async function startProvider(folder: string, crypto: "jose" | "node" = "jose"): Promise<Subject> {
   const { privateJwk: jwk } = await generateSigningKey("ES256");
   const key = es256Key(jwk);
-  const server = await startServerProcess<{ url: string }>("provider.server.ts", { jwk }, folder);
+  const server = await startServerProcess<{ url: string }>("provider.server.ts", { jwk, crypto }, folder);
   return {
-    name: "oidc-provider",
+    name: crypto === "jose" ? "oidc-provider" : "oidc-provider, node:crypto",
     pid: server.pid,
     url: `${server.ready.url}/token`,
     stop: server.stop,

@@ -16,7 +16,14 @@ interface Rate extends FigureDefinition {
   readonly take?: (load: Load) => number;
 }
 
-type SubjectName = "ceiling" | "oidc-provider" | "exchange" | "ten apps" | "private_key_jwt" | "redemption";
+type SubjectName =
+  | "ceiling"
+  | "oidc-provider"
+  | "oidc-provider, node:crypto"
+  | "exchange"
+  | "ten apps"
+  | "private_key_jwt"
+  | "redemption";
 
 const perCpuSecond = { unit: "1/s", take: perCore };
 const milliseconds = { unit: "ms" };
@@ -33,6 +40,12 @@ const RATES: readonly Rate[] = [
     name: "oidc_provider.per_core",
     title: "oidc-provider, a grant of one's own, client_secret_basic",
     of: "oidc-provider",
+    ...perCpuSecond,
+  },
+  {
+    name: "oidc_provider.node_crypto_per_core",
+    title: "the same with node:crypto in place of jose",
+    of: "oidc-provider, node:crypto",
     ...perCpuSecond,
   },
   {
@@ -149,6 +162,7 @@ async function start(
   const subjects: Subject[] = [];
   if (names.has("ceiling")) subjects.push(await startCeiling(folder));
   if (names.has("oidc-provider")) subjects.push(await startProvider(folder));
+  if (names.has("oidc-provider, node:crypto")) subjects.push(await startProvider(folder, "node"));
   if (names.has("redemption")) subjects.push(await startApp(folder));
   const exchanges = (["exchange", "ten apps", "private_key_jwt"] as const).filter((name) => names.has(name));
   const idp = exchanges.length === 0 ? undefined : await startIdp(effort);
