@@ -8,7 +8,7 @@ import { openKeyEncryption } from "../packages/server/src/keys/kek.ts";
 import { createSealer } from "../packages/server/src/keys/seal.ts";
 import { openKey } from "../packages/server/src/keys/stored-key.ts";
 import { openLog } from "../packages/server/src/log.ts";
-import { resolveSecret } from "../packages/server/src/organization/secrets.ts";
+import { secretResolver } from "../packages/server/src/organization/secrets.ts";
 import { type RunningServer, startServer } from "../packages/server/src/server.ts";
 import { startWithWorkers } from "../packages/server/src/workers/primary.ts";
 import { BenchError } from "./harness/error.ts";
@@ -29,6 +29,7 @@ export interface IdpServerOptions extends OrganizationSize {
 
 const { folder, agentKey, workers = 1, store, commitDelayMs = 0, ...organization } = optionsOf<IdpServerOptions>();
 process.env[SECRET_VARIABLE] = AGENT.clientSecret;
+const resolveSecret = secretResolver();
 const config = await configOf();
 const server = await start(config);
 const { revision } = await server.store.organization();

@@ -24,7 +24,10 @@ export async function checkSecrets(
 
 /** The client's secret, and the one before it where that still counts: one that can not be had does not take the other along. */
 export async function secretsOf({ id, auth }: Credential, resolve: ServerOptions["resolveSecret"]): Promise<string[]> {
-  const outcomes = await Promise.allSettled(secretRefs(auth).map(async (ref) => resolve(ref)));
+  const refs = secretRefs(auth);
+  const [only] = refs;
+  if (only !== undefined && refs.length === 1) return [await resolve(only)];
+  const outcomes = await Promise.allSettled(refs.map(async (ref) => resolve(ref)));
   const secrets = outcomes.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const [failure] = outcomes.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
   if (secrets.length === 0) {

@@ -28,12 +28,12 @@ export function resolveSecret(ref: SecretRef, { env, readFile }: SecretSources =
   return fromFile(ref.file, readFile);
 }
 
-/** Seconds for which a secret file is not read again. */
-const FILE_AGE = 1;
+/** Seconds for which a variable or file is not read again. */
+const AGE = 1;
 
 /**
- * Resolves secrets for a server, which asks for one with each request of a client: a file is read once a second at the most, so that
- * what is written into it counts as soon. A file that can not be read is asked for each time.
+ * Resolves secrets for a server, which asks for one with each request of a client: a variable or file is read once a second at the most,
+ * so that what is written into it counts as soon. One that can not be read is asked for each time.
  *
  * @param now - Seconds of a clock that never goes back.
  */
@@ -43,12 +43,13 @@ export function secretResolver(
 ): (ref: SecretRef) => string {
   const read = new Map<string, { readonly secret: string; readonly at: number }>();
   return (ref) => {
-    if (!("file" in ref)) return resolveSecret(ref, sources);
-    const known = read.get(ref.file);
-    if (known !== undefined && now() - known.at < FILE_AGE) return known.secret;
-    read.delete(ref.file);
+    if ("literal" in ref) return ref.literal;
+    const place = "env" in ref ? `env ${ref.env}` : `file ${ref.file}`;
+    const known = read.get(place);
+    if (known !== undefined && now() - known.at < AGE) return known.secret;
+    read.delete(place);
     const secret = resolveSecret(ref, sources);
-    read.set(ref.file, { secret, at: now() });
+    read.set(place, { secret, at: now() });
     return secret;
   };
 }
