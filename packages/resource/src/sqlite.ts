@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { CredenceError } from "@credence/protocol";
 import type { ResourceStore } from "./store.ts";
 import { checkKey, checkValue, storeFault, wholeSecond } from "./stores/limits.ts";
-import { writeGroup } from "./stores/sqlite-group.ts";
+import { readGroup, writeGroup } from "./stores/sqlite-group.ts";
 import { SWEEP_ROWS, sweeper, type TableNames, tableNames } from "./stores/tables.ts";
 
 /** How a store keeps itself in SQLite. */
@@ -52,6 +52,7 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
     });
   const guarded = async <T>(work: () => T): Promise<T> => guard(work);
   const { write } = writeGroup(db, guard);
+  const { read } = readGroup(db, guard);
 
   const sweep = (): Promise<number> =>
     guarded(() => {
@@ -63,13 +64,13 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
     async consume(key, expiresAt) {
       checkKey(key);
       const until = wholeSecond(expiresAt);
-      const marked = await write(() => run.consume.get(key, until, clock()));
+      const marked = await write(() => run.consume.run(key, until, clock()));
       await written();
-      return marked === undefined ? "again" : "first";
+      return Number(marked.changes) === 0 ? "again" : "first";
     },
     async epochs(keys) {
       keys.forEach(checkKey);
-      const rows = await guarded(() => run.epochs.all(JSON.stringify(keys)));
+      const rows = await read(() => run.epochs.all(JSON.stringify(keys)));
       const known = new Map(rows.map(({ key, epoch }) => [key, Number(epoch)]));
       return keys.map((key) => known.get(key));
     },
@@ -86,7 +87,7 @@ export function sqliteStore(database: string | DatabaseSync, options: SqliteStor
     },
     async get(key) {
       checkKey(key);
-      const value = (await guarded(() => run.get.get(key, clock())))?.value;
+      const value = (await read(() => run.get.get(key, clock())))?.value;
       return typeof value === "string" ? value : undefined;
     },
     async delete(key) {
@@ -151,8 +152,7 @@ function statements(db: DatabaseSync, { marks, values, epochs }: TableNames) {
       SELECT key FROM ${table} WHERE expires_at <= coalesce(?, unixepoch()) ORDER BY expires_at LIMIT ?)`);
   return {
     consume: db.prepare(`INSERT INTO ${marks} (key, expires_at) VALUES (?, ?)
-      ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE expires_at <= coalesce(?, unixepoch())
-      RETURNING key`),
+      ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE expires_at <= coalesce(?, unixepoch())`),
     epochs: db.prepare(`SELECT key, epoch FROM ${epochs} WHERE key IN (SELECT value FROM json_each(?))`),
     raise: db.prepare(`INSERT INTO ${epochs} (key, epoch) VALUES (?, coalesce(?, unixepoch()))
       ON CONFLICT (key) DO UPDATE SET epoch = max(epoch, excluded.epoch) RETURNING epoch`),

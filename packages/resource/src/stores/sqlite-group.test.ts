@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
-import { writeGroup } from "./sqlite-group.ts";
+import { readGroup, writeGroup } from "./sqlite-group.ts";
 
 function opened() {
   const db = new DatabaseSync(":memory:");
@@ -51,5 +51,40 @@ describe("writes of one turn", () => {
       throw new Error("not now");
     });
     await expect(group.write(() => 1)).rejects.toThrow("not now");
+  });
+});
+
+describe("reads of one turn", () => {
+  test("are one transaction, and each has its own result", async () => {
+    const { db, transactions, rows, write } = opened();
+    await write("a");
+    const { read } = readGroup(db, (transaction) => {
+      transactions.push(db.isTransaction);
+      transaction();
+    });
+    const inside = () => [rows(), db.isTransaction];
+    transactions.length = 0;
+    expect(await Promise.all([read(inside), read(rows)])).toEqual([[1, true], 1]);
+    expect([transactions, db.isTransaction]).toEqual([[false], false]);
+  });
+
+  test("see what was written before they were asked", async () => {
+    const { db, rows, write } = opened();
+    const { read } = readGroup(db, (transaction) => transaction());
+    for (const known of [1, 2, 3]) {
+      await write(`key-${known}`);
+      expect(await read(rows)).toBe(known);
+    }
+  });
+
+  test("fail together, and leave no transaction open", async () => {
+    const { db, rows } = opened();
+    const { read } = readGroup(db, (transaction) => transaction());
+    const broken = () => {
+      throw new Error("no such table");
+    };
+    const outcomes = await Promise.allSettled([read(rows), read(broken)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect([db.isTransaction, await read(rows)]).toEqual([false, 0]);
   });
 });

@@ -10,6 +10,16 @@ export interface WriteGroup {
   write<T>(run: () => T): Promise<T>;
 }
 
+/** Reads that come in one turn of the event loop, in one transaction: to begin and end one costs more than to read. */
+export interface ReadGroup {
+  /**
+   * Runs a query with the others of this turn, once all that came with the turn's requests has been read.
+   *
+   * @returns what it gives. Rejects when one of them fails.
+   */
+  read<T>(run: () => T): Promise<T>;
+}
+
 interface Waiting {
   run(): void;
   resolve(): void;
@@ -19,18 +29,39 @@ interface Waiting {
 /** Statements in one transaction: others who write to the file wait for its end. */
 const LARGEST = 500;
 
-/**
- * @param guard - Runs the transaction, or throws where there may be none.
- */
-export function writeGroup(db: DatabaseSync, guard: (transaction: () => void) => void): WriteGroup {
+/** Runs a transaction, or throws where there may be none. */
+type Guard = (transaction: () => void) => void;
+
+export function writeGroup(db: DatabaseSync, guard: Guard): WriteGroup {
+  return { write: grouped(db, "BEGIN IMMEDIATE", guard) };
+}
+
+export function readGroup(db: DatabaseSync, guard: Guard): ReadGroup {
+  return { read: grouped(db, "BEGIN", guard) };
+}
+
+function grouped(db: DatabaseSync, begin: string, guard: Guard): <T>(run: () => T) => Promise<T> {
+  const [first, last] = [db.prepare(begin), db.prepare("COMMIT")];
   let waiting: Waiting[] = [];
+
+  function transaction(group: readonly Waiting[]): void {
+    first.run();
+    try {
+      for (const one of group) one.run();
+      last.run();
+    } catch (cause) {
+      // What SQLite has rolled back by itself (a full disk) is no transaction any more.
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw cause;
+    }
+  }
 
   function commit(): void {
     const group = waiting.slice(0, LARGEST);
     waiting = waiting.slice(LARGEST);
     if (waiting.length > 0) setImmediate(commit);
     try {
-      guard(() => inTransaction(db, group));
+      guard(() => transaction(group));
     } catch (cause) {
       for (const one of group) one.reject(cause);
       return;
@@ -38,31 +69,17 @@ export function writeGroup(db: DatabaseSync, guard: (transaction: () => void) =>
     for (const one of group) one.resolve();
   }
 
-  return {
-    write: (run) =>
-      new Promise((resolve, reject) => {
-        let result: ReturnType<typeof run>;
-        // All that came with this turn's requests has been read by then.
-        if (waiting.length === 0) setImmediate(commit);
-        waiting.push({
-          run: () => {
-            result = run();
-          },
-          resolve: () => resolve(result),
-          reject,
-        });
-      }),
-  };
-}
-
-function inTransaction(db: DatabaseSync, group: readonly Waiting[]): void {
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    for (const one of group) one.run();
-    db.exec("COMMIT");
-  } catch (cause) {
-    // What SQLite has rolled back by itself (a full disk) is no transaction any more.
-    if (db.isTransaction) db.exec("ROLLBACK");
-    throw cause;
-  }
+  return (run) =>
+    new Promise((resolve, reject) => {
+      let result: ReturnType<typeof run>;
+      // All that came with this turn's requests has been read by then.
+      if (waiting.length === 0) setImmediate(commit);
+      waiting.push({
+        run: () => {
+          result = run();
+        },
+        resolve: () => resolve(result),
+        reject,
+      });
+    });
 }
