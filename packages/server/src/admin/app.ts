@@ -16,16 +16,18 @@ import { summary } from "../organization/render.ts";
 import type { Section } from "../organization/schema.ts";
 import { FILE_LIMIT } from "../organization/yaml.ts";
 import type { Store } from "../store/store.ts";
-import { problem } from "./problem.ts";
+import { notFound, problem } from "./problem.ts";
+import type { SessionsEnded } from "./sessions.ts";
 
 /** What the admin API puts on record. */
 export type AdminEvent =
   | OrganizationChanged
+  | SessionsEnded
   | { readonly code: "factors.reset"; readonly person: { readonly id: string } };
 
 /** What the admin API needs. */
 export interface AdminPorts extends OrganizationPorts {
-  readonly store: OrganizationPorts["store"] & Pick<Store, "person" | "removeFactors">;
+  readonly store: OrganizationPorts["store"] & Pick<Store, "person" | "resetFactors">;
   /** Resolves when durable. */
   readonly record: (event: AdminEvent) => Promise<void>;
   /** Told of what should not have happened; the answer says only that it did. */
@@ -115,21 +117,19 @@ async function edit(c: Context, section: Section, id: string, ports: AdminPorts)
   }
   const outcome = await editOrganization((document) => withEnabled(document, section, id, parsed.data.enabled), ports);
   if (outcome === undefined) {
-    return problem(404, "not-found", `There is no such id in ${section}.`, "credence export shows what there is.");
+    return notFound(section);
   }
   return changed(c, outcome);
 }
 
 /**
- * Takes everything beside the password from somebody who has lost it. On record first: what can not be recorded does not
- * happen.
+ * Takes everything beside the password from somebody who has lost it, and ends what they are signed in by: whoever found it may
+ * have used it. On record first: what can not be recorded does not happen.
  */
 async function resetFactors(c: Context, id: string, { store, record }: AdminPorts): Promise<Response> {
-  if ((await store.person(id)) === undefined) {
-    return problem(404, "not-found", "There is no such id in people.", "credence export shows what there is.");
-  }
+  if ((await store.person(id)) === undefined) return notFound("people");
   await record({ code: "factors.reset", person: { id } });
-  return c.json({ removed: await store.removeFactors(id) });
+  return c.json({ ...(await store.resetFactors(id)) });
 }
 
 function withEnabled(document: Organization, section: Section, id: string, enabled: boolean): Organization | undefined {

@@ -23,3 +23,8 @@ export function problem(
     headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
   });
 }
+
+/** There is no such id in a section of the organization. */
+export function notFound(section: string): Response {
+  return problem(404, "not-found", `There is no such id in ${section}.`, "credence export shows what there is.");
+}

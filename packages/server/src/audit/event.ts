@@ -13,6 +13,7 @@ export const AUDIT_CODES = [
   "sign-out",
   "token.revoked",
   "session.ended",
+  "sessions.ended",
   "grant.ended",
   "factor.added",
   "factor.changed",

@@ -158,7 +158,7 @@ function switchCommand(world: World, kind: string, section: keyof typeof EXAMPLE
 function resetFactorsCommand(world: World): Command {
   return (
     new Command("reset-factors")
-      .description("remove somebody's passkeys, authenticator app and recovery codes; the password stays")
+      .description("remove somebody's passkeys, app and recovery codes, and end their sessions; the password stays")
       .argument("<id>", "id of the person")
       .addOption(dataOption(world))
       .option("--json", "one JSON document on stdout; everything for people on stderr")
@@ -168,7 +168,8 @@ function resetFactorsCommand(world: World): Command {
         const options: Options = command.optsWithGlobals();
         const path = `/v1/people/${encodeURIComponent(id)}/factors`;
         const answer = await ask(world, options, { method: "DELETE", path });
-        const reset = answer && understood(world, z.object({ removed: z.number() }), answer, id, options);
+        const schema = z.object({ removed: z.number(), sessions: z.number(), grants: z.number() });
+        const reset = answer && understood(world, schema, answer, id, options);
         if (!reset) return;
         if (options.json) writeJson(world, { ok: true, ...reset });
         const said = reset.removed > 0 ? "signs in with the password alone now" : "had nothing beside the password";

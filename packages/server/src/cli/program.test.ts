@@ -238,7 +238,7 @@ describe("credence connection, person, agent, app", () => {
     expect(await store.factorsOf("alice")).toEqual([]);
     expect(recorded).toEqual([{ code: "factors.reset", person: { id: "alice" } }]);
     const { stdout } = await credence(["person", "reset-factors", "alice", "--data", data, "--json"]);
-    expect(JSON.parse(stdout)).toEqual({ ok: true, removed: 0 });
+    expect(JSON.parse(stdout)).toEqual({ ok: true, removed: 0, sessions: 0, grants: 0 });
     expect(await credence(["person", "reset-factors", "nobody", "--data", data])).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/no such id in people/),

@@ -8,6 +8,7 @@ import { keysCommand } from "./keys.ts";
 import { organizationCommands, switchCommands } from "./organization.ts";
 import { passwordHashCommand } from "./password-hash.ts";
 import { serveCommand } from "./serve.ts";
+import { sessionsCommand } from "./sessions.ts";
 import { type ExitCode, inWorld, processWorld, type World } from "./world.ts";
 
 /** What the commands do that the composition root alone can. */
@@ -28,6 +29,7 @@ function buildProgram(actions: Actions, world: World): Command {
     ...switchCommands(world),
     auditCommand(world),
     keysCommand(world),
+    sessionsCommand(world),
     passwordHashCommand(world),
     completionCommand(world),
   ];

@@ -106,11 +106,19 @@ function grantOf(model: string, payload: AdapterPayload): string | undefined {
   return OF_A_GRANT.has(model) && payload.grantId !== undefined ? hashed(payload.grantId) : undefined;
 }
 
-/** What a person is shown as theirs, and may end. */
-const OF_A_PERSON: ReadonlySet<string> = new Set(["Session", "RefreshToken"]);
+/** What ends with whatever a person is signed in by. */
+const OF_A_PERSON: ReadonlySet<string> = new Set([
+  "Session",
+  "Grant",
+  "AuthorizationCode",
+  "RefreshToken",
+  "AccessToken",
+]);
 
-function subjectOf(model: string, { accountId }: AdapterPayload): string | undefined {
-  return OF_A_PERSON.has(model) && accountId !== undefined ? subjectKey(accountId) : undefined;
+function subjectOf(model: string, { accountId, result }: AdapterPayload): string | undefined {
+  // A sign-in that somebody has finished, and whose browser has not come back yet, is theirs, too.
+  const person = model === SIGN_IN_MODEL ? result?.login?.accountId : OF_A_PERSON.has(model) ? accountId : undefined;
+  return person === undefined ? undefined : subjectKey(person);
 }
 
 /**

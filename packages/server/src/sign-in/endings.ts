@@ -1,3 +1,4 @@
+import { ENDED_GRANT, ENDED_SESSION } from "../store/sign-ins.ts";
 import { type ArtifactPorts, hashed } from "./artifacts.ts";
 
 /**
@@ -8,9 +9,6 @@ import { type ArtifactPorts, hashed } from "./artifacts.ts";
  * deletes then; whoever writes looks for the tombstone afterwards and takes back what it wrote. In every order of these
  * four steps, nothing is left.
  */
-
-const ENDED_GRANT = "EndedGrant";
-const ENDED_SESSION = "EndedSession";
 
 /** Seconds that a tombstone outlives anything that could still name what ended. */
 const MARGIN = 3600;

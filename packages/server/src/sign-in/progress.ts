@@ -1,6 +1,7 @@
 import type { Provider } from "oidc-provider";
 import { z } from "zod";
 import { type AuthenticationMethod, methodsOf } from "../directory/acr.ts";
+import { subjectKey } from "../store/subject-key.ts";
 import { type ArtifactPorts, hashed, openArtifact, putSealed } from "./artifacts.ts";
 
 /** A sign-in under way, as oidc-provider keeps it. */
@@ -46,7 +47,7 @@ export async function keepProgress(
   progress: Required<Pick<Progress, "personId" | "methods" | "at">>,
 ): Promise<void> {
   const { personId, methods, at } = progress;
-  const place = { model: MODEL, key: hashed(uid), expiresAt: ports.now() + LIFETIME };
+  const place = { model: MODEL, key: hashed(uid), subject: subjectKey(personId), expiresAt: ports.now() + LIFETIME };
   await putSealed(ports, place, { personId, methods, at });
 }
 

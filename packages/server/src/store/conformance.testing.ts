@@ -230,6 +230,75 @@ export function storeConformance(name: string, create: () => Promise<StorePlace>
       });
     });
 
+    describe("what somebody is signed in by", () => {
+      const of = (id: string): readonly Artifact[] => {
+        const subject = subjectKey(id);
+        const grantId = `grant of ${id}`;
+        return [
+          { model: "Session", key: id, uid: `uid of ${id}`, subject, payload: "sealed", expiresAt: 2_000 },
+          { model: "Interaction", key: id, subject, payload: "sealed", expiresAt: 2_000 },
+          { model: "Grant", key: grantId, grantId, subject, payload: "sealed", expiresAt: 3_000 },
+          { model: "RefreshToken", key: id, grantId, subject, payload: "sealed", expiresAt: 3_000 },
+          // As they were before somebody's name stood beside them.
+          { model: "AuthorizationCode", key: id, grantId, payload: "sealed", expiresAt: 2_000 },
+        ];
+      };
+      const left = async (id: string) => {
+        const found = await Promise.all(of(id).map(({ model, key }) => store.artifact(model, key)));
+        return found.flatMap((one) => (one === undefined ? [] : [one.model]));
+      };
+      const all = of("x").map(({ model }) => model);
+      const tombstones = async (id: string) => [
+        (await store.artifact("EndedSession", `uid of ${id}`))?.expiresAt,
+        (await store.artifact("EndedGrant", `grant of ${id}`))?.expiresAt,
+      ];
+      const password = (person: typeof ALICE, passwordHash: string) => ({ ...person, passwordHash });
+
+      beforeEach(async () => {
+        await store.replaceOrganization({ ...ACME, people: [password(ALICE, "one"), password(BOB, "of bob")] }, 0);
+        for (const one of [...of("alice"), ...of("bob")]) await store.putArtifact(one);
+      });
+
+      it("ends with the password, with a tombstone for whoever writes of it later; not with a name, nor for anybody else", async () => {
+        const people = [password({ ...ALICE, name: "Alice B." }, "one"), password(BOB, "of bob")];
+        await store.replaceOrganization({ ...ACME, people }, 1);
+        expect(await left("alice")).toEqual(all);
+        await store.replaceOrganization({ ...ACME, people: [password(ALICE, "two"), password(BOB, "of bob")] }, 2);
+        expect([await left("alice"), await left("bob")]).toEqual([[], all]);
+        expect(await tombstones("alice")).toEqual([88_400, 89_400]);
+        expect(await tombstones("bob")).toEqual([undefined, undefined]);
+      });
+      it("ends when a password is taken away, or given for the first time", async () => {
+        await store.replaceOrganization({ ...ACME, people: [ALICE, password(BOB, "of bob")] }, 1);
+        expect(await left("alice")).toEqual([]);
+        for (const one of of("alice")) await store.putArtifact({ ...one, key: `${one.key} again` });
+        await store.replaceOrganization({ ...ACME, people: [password(ALICE, "two"), password(BOB, "of bob")] }, 2);
+        expect(await store.artifactsOf(subjectKey("alice"), "Session")).toEqual([]);
+      });
+      it("stays when the change is refused", async () => {
+        const people = [password(ALICE, "two"), password(BOB, "of bob")];
+        expect(await store.replaceOrganization({ ...ACME, people }, 7)).toEqual({ conflict: 1 });
+        const doubled = {
+          ...ACME,
+          people: [...people, person("carol", "a@acme.example"), person("carol", "b@acme.example")],
+        };
+        await expect(store.replaceOrganization(doubled, 1)).rejects.toThrow();
+        expect([await left("alice"), await tombstones("alice")]).toEqual([all, [undefined, undefined]]);
+      });
+      it("ends when somebody says so, counted; a second time there is nothing", async () => {
+        expect(await store.endSignIns("alice")).toEqual({ sessions: 1, grants: 1 });
+        expect([await left("alice"), await left("bob")]).toEqual([[], all]);
+        expect(await store.endSignIns("alice")).toEqual({ sessions: 0, grants: 0 });
+      });
+      it("ends with a reset of the factors, which goes with them, of that person alone", async () => {
+        await store.addFactor(PASSKEY);
+        await store.addFactor({ ...PASSKEY, key: "of-bob", person: "bob" });
+        expect(await store.resetFactors("alice")).toEqual({ removed: 1, sessions: 1, grants: 1 });
+        expect([await left("alice"), await store.factorsOf("alice")]).toEqual([[], []]);
+        expect([await left("bob"), await store.factorsOf("bob")]).toMatchObject([all, [{ key: "of-bob" }]]);
+      });
+    });
+
     describe("what people have enrolled", () => {
       it("is kept across a restart, oldest first, and found by kind and key", async () => {
         const later: Factor = { ...PASSKEY, key: "a-later-one", createdAt: 1_200 };

@@ -9,6 +9,7 @@ import { keyRingStore } from "./key-ring.ts";
 import { describeLocation, requireStoreUrl, type StoreLocation } from "./location.ts";
 import { organizationStore } from "./organization.ts";
 import { recordStore } from "./record.ts";
+import { signInStore } from "./sign-ins.ts";
 import { sizeOf } from "./size.ts";
 import { openSqlite, openSqliteReadOnly } from "./sqlite/backend.ts";
 import type { Store } from "./store.ts";
@@ -59,6 +60,7 @@ function compose(backend: Backend): Store {
       ...organizationStore(backend),
       ...artifactStore(backend),
       ...factorStore(read, write),
+      ...signInStore(write),
       ...attemptStore(read, write),
       ...recordStore(backend),
       ...keyRingStore(read, write),

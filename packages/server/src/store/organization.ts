@@ -4,8 +4,8 @@ import type { Backend } from "./backend.ts";
 import { chunks } from "./chunks.ts";
 import { createDirectoryCache } from "./directory-cache.ts";
 import { ORGANIZATION_ROW, type Tables } from "./schema.ts";
+import { endSignInsOf, removeStragglers } from "./sign-ins.ts";
 import type { Store } from "./store.ts";
-import { subjectKey } from "./subject-key.ts";
 
 type OrganizationStore = Pick<
   Store,
@@ -175,10 +175,12 @@ async function replace(
   const snapshot = await read.transaction().execute(readRows);
   if (snapshot.revision !== expected) return { conflict: snapshot.revision };
   const difference = differ(snapshot.rows, rowsOf(wanted));
-  return write.transaction().execute(async (db) => {
+  const otherPassword = withOtherPassword(snapshot.rows.people, difference.people.come);
+  const outcome = await write.transaction().execute(async (db) => {
     if (!(await raiseRevision(db, expected, wanted))) return { conflict: (await organizationRow(db)).revision };
     for (const kind of KINDS) await remove(db, kind, difference[kind].gone);
     await removeBelongingsOfThe(db, difference.people);
+    await endSignInsOf(db, otherPassword);
     await insert(difference.people.come, (rows) => db.insertInto("people").values(rows).execute());
     await insert(difference.agents.come, (rows) => db.insertInto("agents").values(rows).execute());
     await insert(difference.apps.come, (rows) => db.insertInto("apps").values(rows).execute());
@@ -186,6 +188,8 @@ async function replace(
     await insert(difference.connections.come, (rows) => db.insertInto("connections").values(rows).execute());
     return { revision: expected + 1 };
   });
+  if ("revision" in outcome) await removeStragglers(write, otherPassword);
+  return outcome;
 }
 
 async function readRows(db: Transaction<Tables>): Promise<{ revision: number; rows: Rows }> {
@@ -262,8 +266,17 @@ async function removeBelongingsOfThe(
   const arriving = [...after].filter((id) => !before.has(id));
   for (const chunk of chunks([...leaving, ...arriving])) {
     await db.deleteFrom("factors").where("person", "in", chunk).execute();
-    await db.deleteFrom("artifacts").where("subject", "in", chunk.map(subjectKey)).execute();
   }
+  await endSignInsOf(db, [...leaving, ...arriving]);
+}
+
+/** Ids of those who stay and whose password is another one now, or none: who knew the former one is signed in no longer. */
+function withOtherPassword(current: Rows["people"], come: Rows["people"]): readonly string[] {
+  const before = new Map(current.map((one) => [one.id, one]));
+  return come.flatMap((one) => {
+    const was = before.get(one.id);
+    return was !== undefined && parse<Person>(was).passwordHash !== parse<Person>(one).passwordHash ? [one.id] : [];
+  });
 }
 
 async function insert<R>(rows: readonly R[], write: (chunk: readonly R[]) => Promise<unknown>): Promise<void> {

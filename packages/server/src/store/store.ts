@@ -56,6 +56,11 @@ export interface Store {
   deleteArtifact(model: string, key: string): Promise<void>;
   /** Deletes every artifact of a grant, of all models. */
   deleteGrant(grantId: string): Promise<void>;
+  /**
+   * Ends everything that a person is signed in by, for good and in one step: sessions, sign-ins under way, and what agents hold for
+   * them.
+   */
+  endSignIns(person: string): Promise<EndedSignIns>;
 
   // --- How people prove who they are, beside a password; each look-up by an index ------------------------------------
   /** Keeps a factor, unless there is one of that kind and key already, whoever's it is. */
@@ -77,6 +82,8 @@ export interface Store {
    */
   removeFactors(person: string, kind?: string, key?: string): Promise<number>;
 
+  /** Removes all of a person's factors, and ends what they are signed in by, in one step. @returns how many of each there were. */
+  resetFactors(person: string): Promise<EndedSignIns & { readonly removed: number }>;
   /** Puts other factors in the place of a person's of one kind, in one step: of several at once, those of one stay. */
   replaceFactors(person: string, kind: string, factors: readonly Factor[]): Promise<void>;
 
@@ -176,6 +183,13 @@ export interface Artifact {
   readonly expiresAt?: number;
   /** Seconds since the epoch; set once. */
   readonly consumedAt?: number;
+}
+
+/** What somebody was signed in by, and is no longer. */
+export interface EndedSignIns {
+  readonly sessions: number;
+  /** What agents could have renewed. */
+  readonly grants: number;
 }
 
 /** Something that a person has enrolled to sign in with: a passkey, a shared secret, a recovery code. */
