@@ -13,7 +13,7 @@ type FaultReason = Extract<RefusalReason, "store-unavailable" | "signer-unavaila
 export function port<In extends readonly unknown[], Out>(
   reason: FaultReason,
   name: string,
-  run: (...input: In) => Promise<Out>,
+  run: (...input: In) => Out | Promise<Out>,
 ): (...input: In) => Promise<Out> {
   return async (...input) => {
     try {

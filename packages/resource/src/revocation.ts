@@ -91,7 +91,9 @@ async function keysOf(grant: LivenessInput, storeKeyOf: StoreKeyOf): Promise<Liv
   const { iss, sub, jti } = root;
   const whose = root.tenant === undefined ? { iss } : { iss, tenant: root.tenant };
   const names = [{ ...whose, jti }, whose, { ...whose, sub }, { ...whose, clientId }, { ...whose, sub, clientId }];
-  const epochs = await Promise.all(names.map((name) => epochKey(name, storeKeyOf)));
+  const made = names.map((name) => epochKey(name, storeKeyOf));
+  // Hashes that are there already are not waited for.
+  const epochs = made.every((key) => typeof key === "string") ? made : await Promise.all(made);
   const ended = accessToken === undefined ? undefined : await endedKey(accessToken, storeKeyOf);
   const keys = { clientId, accessToken, epochs, ended };
   // At redemption the root is nobody's yet: it does not come again.

@@ -137,7 +137,7 @@ function receiverOf<A extends Account>(
   const { issue = async (claims) => signAccessToken(claims, await sign()) } = accessToken;
   const { nonceSecret } = options.dpop ?? {};
   const known = typeof clients === "function" ? undefined : new Map(clients.map((one) => [one.clientId, one]));
-  const findClient = typeof clients === "function" ? clients : async (clientId: string) => known?.get(clientId);
+  const findClient = typeof clients === "function" ? clients : (clientId: string) => known?.get(clientId);
   return {
     ...grantPorts(options, store),
     lifetime: accessToken.lifetime ?? 300,
@@ -145,7 +145,7 @@ function receiverOf<A extends Account>(
     keysOfSet: keysOfSets(crypto.keysOf),
     tokenEndpoint: endpointsOf(issuer).token,
     nonces: nonceSecret && dpopNonces(nonceSecret),
-    issue: opaque?.issue ?? port("signer-unavailable", "accessToken.issue", async (claims) => issue(claims)),
+    issue: opaque?.issue ?? port("signer-unavailable", "accessToken.issue", issue),
   };
 }
 

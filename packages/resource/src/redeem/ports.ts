@@ -38,7 +38,11 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: Re
     storeKeyOf,
     isAlive: async (grant) => (await isUnrevoked(grant, store, storeKeyOf)) && isAlive(grant),
     accounts: namedAccounts(options),
-    narrow: port("internal-fault", "narrow", async (input) => narrowed(narrow ? await narrow(input) : input.scope)),
+    narrow: port(
+      "internal-fault",
+      "narrow",
+      narrow ? async (input) => narrowed(await narrow(input)) : ({ scope }) => ({ scope }),
+    ),
     now,
   };
 }
@@ -47,12 +51,12 @@ export function grantPorts<A extends Account>(options: GrantOptions<A>, kept: Re
 function namedAccounts<A extends Account>(accounts: AccountPorts<A>): AccountPorts<A> {
   const { linkSubject, provision } = accounts;
   return {
-    resolveSubject: port("internal-fault", "resolveSubject", async (subject) => accounts.resolveSubject(subject)),
+    resolveSubject: port("internal-fault", "resolveSubject", (subject) => accounts.resolveSubject(subject)),
     ...(linkSubject && {
-      linkSubject: port("internal-fault", "linkSubject", async (seen) => linkSubject.call(accounts, seen)),
+      linkSubject: port("internal-fault", "linkSubject", (seen) => linkSubject.call(accounts, seen)),
     }),
     ...(provision && {
-      provision: port("internal-fault", "provision", async (seen) => provision.call(accounts, seen)),
+      provision: port("internal-fault", "provision", (seen) => provision.call(accounts, seen)),
     }),
   };
 }
