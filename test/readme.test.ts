@@ -14,7 +14,13 @@ const PAGES = globSync(["*.md", "docs/**/*.md", "packages/*/README.md"], { cwd: 
 const ADMIN_PAGE = "docs/it-admin.md";
 const OPERATOR_PAGE = "docs/operator.md";
 /** Settings that are made from another one where nothing is said. */
-const DERIVED: Readonly<Record<string, string>> = { issuer: "`http://127.0.0.1:PORT`", key_file: "`DATA.key`" };
+const DERIVED: Readonly<Record<string, string>> = {
+  issuer: "`http://127.0.0.1:PORT`",
+  key_file: "`DATA.key`",
+  store: "SQLite in `data`",
+  keys: "see [Keys](#keys)",
+  limits: "see [Limits](#limits)",
+};
 /** A desktop's browser, with somebody before it who types what `npm start` prints. */
 const BROWSER = `
   import { openUserAgent } from "../examples/demo/src/user-agent.ts";
@@ -119,10 +125,9 @@ describe("the operator's page", () => {
     expect(success).toBe(true);
     if (data === undefined || (Array.isArray(data) && data.length === 0)) return expect(said).toBe("none");
     const shown = said.replaceAll("`", "");
-    // A lifetime is written as people write it, and means the seconds of the default.
-    expect(/_lifetime$/.test(setting) ? schema.safeParse(shown).data : shown).toEqual(
-      /_lifetime$/.test(setting) ? data : String(data),
-    );
+    // A duration is written as people write it, and means the seconds of the default.
+    const isDuration = /_lifetime$|^drain$/.test(setting);
+    expect(isDuration ? schema.safeParse(shown).data : shown).toEqual(isDuration ? data : String(data));
   });
 
   test.each(blocks(page(OPERATOR_PAGE), "yaml deployment"))(
