@@ -1,9 +1,9 @@
 import { CredenceError } from "@credence/protocol";
 import type { Organization } from "../directory/types.ts";
 import type { Store } from "../store/store.ts";
+import { compareApart } from "./compare-apart.ts";
 import { type Change, planChanges } from "./plan.ts";
 import type { Problem } from "./problems.ts";
-import { readOrganization } from "./read.ts";
 
 /** The record's event of a change: who and what, never values. */
 export interface OrganizationChanged {
@@ -48,9 +48,9 @@ export type ChangeOutcome =
 /** What it would take to make the organization equal to the file. */
 export async function planOrganization(text: string, ports: OrganizationPorts): Promise<PlanOutcome> {
   const { revision, document } = await ports.store.organization();
-  const read = readOrganization(text, readOptions(ports, document));
-  if (!read.ok) return { outcome: "problems", problems: read.problems };
-  return { outcome: "plan", revision, changes: planChanges(document, read.organization), warnings: read.warnings };
+  const compared = await compareApart(text, readOptions(ports, document));
+  if (!compared.ok) return { outcome: "problems", problems: compared.problems };
+  return { outcome: "plan", revision, changes: compared.changes, warnings: compared.warnings };
 }
 
 /**
@@ -66,10 +66,10 @@ export async function applyOrganization(
 ): Promise<ChangeOutcome> {
   const { revision, document } = await ports.store.organization();
   if (expectedRevision !== undefined && expectedRevision !== revision) return { outcome: "conflict", revision };
-  const read = readOrganization(text, readOptions(ports, document));
-  if (!read.ok) return { outcome: "problems", problems: read.problems };
-  const changed = await change(document, revision, read.organization, ports);
-  return changed.outcome === "applied" ? { ...changed, warnings: read.warnings } : changed;
+  const compared = await compareApart(text, readOptions(ports, document));
+  if (!compared.ok) return { outcome: "problems", problems: compared.problems };
+  const changed = await change(document, revision, compared.organization, compared.changes, ports);
+  return changed.outcome === "applied" ? { ...changed, warnings: compared.warnings } : changed;
 }
 
 /** So often is a small change tried anew when another one came between. */
@@ -90,7 +90,7 @@ export async function editOrganization(
     const { revision, document } = await ports.store.organization();
     const wanted = edit(document);
     if (wanted === undefined) return undefined;
-    outcome = await change(document, revision, wanted, ports);
+    outcome = await change(document, revision, wanted, planChanges(document, wanted), ports);
     if (outcome.outcome !== "conflict") return outcome;
   }
   return outcome;
@@ -104,9 +104,9 @@ async function change(
   current: Organization,
   revision: number,
   wanted: Organization,
+  changes: readonly Change[],
   { store, record }: OrganizationPorts,
 ): Promise<ChangeOutcome> {
-  const changes = planChanges(current, wanted);
   if (changes.length === 0) return { outcome: "applied", revision, changes, warnings: [] };
   const replaced = await store.replaceOrganization(wanted, revision);
   if ("conflict" in replaced) return { outcome: "conflict", revision: replaced.conflict };

@@ -50,6 +50,8 @@ function parse(text: string): ReturnType<typeof readYaml> {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const locate = locator(document, lines);
   const flaws = [...document.errors, ...document.warnings];
+  // The parser recurses, and tells its own exhausted stack as a flaw of the file.
+  if (flaws.some(({ message }) => message.includes("call stack"))) return tooDeep();
   if (flaws.length > 0) return { ok: false, problems: flawProblems(flaws, lines) };
   const findings = structureFindings(document);
   if (findings === "too-deep") return tooDeep();
