@@ -51,7 +51,8 @@ export async function recordOnDisk(): Promise<RecordOnDisk> {
     openAudit: (options) =>
       openAudit({ store, keyring, now, headAfterSeconds: NEVER, countsAfterSeconds: NEVER, ...options }),
     tamper(sql) {
-      const database = new DatabaseSync(storePath(dataDir));
+      // The server may be in the middle of a commit.
+      const database = new DatabaseSync(storePath(dataDir), { timeout: 10_000 });
       database.exec(sql);
       database.close();
     },
