@@ -5,6 +5,7 @@
 import { CLIENT_ROWS } from "./seen-red.client.ts";
 import { DOCUMENT_ROWS } from "./seen-red.documents.ts";
 import { DPOP_ROWS } from "./seen-red.dpop.ts";
+import { ENDING_ROWS } from "./seen-red.endings.ts";
 import { GRANT_ROWS } from "./seen-red.grants.ts";
 import { IDP_ROWS } from "./seen-red.idp.ts";
 import { LIMIT_ROWS } from "./seen-red.limits.ts";
@@ -51,6 +52,7 @@ export const ROWS: readonly Row[] = [
   ...RECEIVER_ROWS,
   ...CLIENT_ROWS,
   ...RECORD_ROWS,
+  ...ENDING_ROWS,
   ...LIMIT_ROWS,
   ...PROCESS_ROWS,
 ];
