@@ -5,6 +5,7 @@ import { CredenceError } from "@credence/protocol";
 import { runProgram } from "./cli/program.ts";
 import type { Config } from "./config/config.ts";
 import { openLog } from "./log.ts";
+import { giveBackMemory } from "./memory.ts";
 import { renderProblems } from "./organization/render.ts";
 import { secretResolver } from "./organization/secrets.ts";
 import { type RunningServer, startServer } from "./server.ts";
@@ -22,6 +23,7 @@ async function serve(config: Config): Promise<void> {
     process.once("SIGINT", () => resolve(0));
   });
   const server = await start(config);
+  giveBackMemory();
   // From the start of the process, as whoever waits for it counts.
   tell(config, server, performance.now() / 1_000);
   await server.close(await asked);

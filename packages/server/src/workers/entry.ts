@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import { type Front, openFront } from "../front.ts";
 import { openHouse } from "../house.ts";
 import { describeError, openLog } from "../log.ts";
+import { giveBackMemory } from "../memory.ts";
 import type { Metrics } from "../operations/metrics.ts";
 import { secretResolver } from "../organization/secrets.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -48,6 +49,7 @@ async function work(config: Config, processName: string, port: number): Promise<
   try {
     const house = await openHouse(options, closers);
     const front: Front = await openFront(options, house, closers, true);
+    giveBackMemory();
     tell({ kind: "ready", url: front.url, port: front.port });
     return {
       metrics: house.metrics,
