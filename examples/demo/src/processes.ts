@@ -1,6 +1,6 @@
 /** The processes of the story: started, waited for, and never left behind. */
 import { type ChildProcess, spawn } from "node:child_process";
-import type { AddressInfo } from "node:net";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
 /** A program that runs beside us. */
@@ -67,17 +67,28 @@ async function answers(url: string, child: ChildProcess): Promise<boolean> {
  * @throws Error that names a busy port, and how to go on.
  */
 export async function findPort(wanted: number): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(wanted, "127.0.0.1", resolve);
-  }).catch((cause: unknown) => {
-    throw new Error(
-      `Port ${wanted} is busy: something else listens there. End it, or run \`npm start -- --once\`, which takes free ports.`,
-      { cause },
-    );
+  if (wanted === 0) return anyPort();
+  if (await isFree(wanted)) return wanted;
+  throw new Error(
+    `Port ${wanted} is busy: something else listens there. End it, or run \`npm start -- --once\`, which takes free ports.`,
+  );
+}
+
+/** Below those that systems take for connections that go out: one that is free now is then not somebody else's in a moment. */
+const [LOWEST, HIGHEST] = [15_000, 32_000];
+
+async function anyPort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`No port from ${LOWEST} to ${HIGHEST} seems to be free on 127.0.0.1.`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
