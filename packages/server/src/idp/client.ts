@@ -13,6 +13,9 @@ export interface AuthenticatedAgent {
   readonly agent: Agent;
 }
 
+/** An agent, and whether a key was all that its request has proven: any key will do, so that anybody may have sent it. */
+export type ProvenAgent = AuthenticatedAgent & { readonly isPublic: boolean };
+
 /** The public keys of an agent, wherever they stand; `undefined` for one that has none. */
 export type KeysOfAgent = (agent: Agent) => Promise<KeySource | undefined>;
 
@@ -39,7 +42,7 @@ export interface ClientPorts {
 export async function authenticateAgent(
   request: AuthenticationRequest,
   ports: ClientPorts,
-): Promise<Result<AuthenticatedAgent>> {
+): Promise<Result<ProvenAgent>> {
   try {
     return await authenticate(request, ports);
   } catch (error) {
@@ -53,10 +56,10 @@ export async function authenticateAgent(
 async function authenticate(
   { authorization, form, binding, now }: AuthenticationRequest,
   ports: ClientPorts,
-): Promise<Result<AuthenticatedAgent>> {
+): Promise<Result<ProvenAgent>> {
   const presented = readClientAuth(authorization, form);
   if (!presented.ok) return presented;
-  const outcome = await authenticateClient<AuthenticatedAgent>(presented.value, {
+  const outcome = await authenticateClient<ProvenAgent>(presented.value, {
     issuer: ports.issuer,
     now,
     markUsed: ports.markAssertionUsed,
@@ -64,7 +67,7 @@ async function authenticate(
     async find(clientId) {
       const agent = await ports.store.agent(clientId);
       const credential = agent && (await credentialOf(agent, ports));
-      return agent && credential && { client: { clientId, agent }, credential };
+      return agent && credential && { client: { clientId, agent, isPublic: credential.method === "none" }, credential };
     },
   });
   if (!outcome.ok) return outcome;

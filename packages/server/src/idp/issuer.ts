@@ -12,7 +12,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { NamingSecrets } from "../directory/subject.ts";
 import type { Store } from "../store/store.ts";
 import { verifyActor } from "./actor.ts";
-import { type AuthenticatedAgent, authenticateAgent, type ClientPorts } from "./client.ts";
+import { type AuthenticatedAgent, authenticateAgent, type ClientPorts, type ProvenAgent } from "./client.ts";
 import { decideExchange } from "./decision.ts";
 import { endpointNonces } from "./nonces.ts";
 import { recordExchange } from "./record.ts";
@@ -78,13 +78,16 @@ export function createIdpIssuer(options: IdpIssuerOptions): TokenExchangeEndpoin
   });
 }
 
-/** Before anything else is done for an agent that sends too much. @see RFC 6585 §4 */
+/**
+ * Before anything else is done for an agent that sends too much. A public one is counted by its address alone: anybody could use up
+ * what it may. @see RFC 6585 §4
+ */
 function withinLimit(
-  outcome: Result<AuthenticatedAgent>,
+  outcome: Result<ProvenAgent>,
   source: string | undefined,
   proven: IdpIssuerOptions["proven"],
 ): Result<AuthenticatedAgent> {
-  if (!outcome.ok) return outcome;
+  if (!outcome.ok || outcome.value.isPublic) return outcome;
   const retryAfter = proven(source ?? "unknown", outcome.value.agent.id);
   return retryAfter === 0 ? outcome : { ok: false, refusal: { reason: "client-requests-too-many", retryAfter } };
 }
