@@ -12,6 +12,9 @@ export interface ChainWriter {
   append(events: readonly EncodedEvent[]): Promise<void>;
 }
 
+/** Appends without a good answer that are remembered: far more than a database can have under way. */
+const MOST_DOUBTFUL = 100;
+
 /** @param first - What the first row follows. */
 export function createChainWriter(
   store: Pick<Store, "appendAudit" | "auditRows">,
@@ -19,16 +22,18 @@ export function createChainWriter(
   first: string,
 ): ChainWriter {
   let state: ChainState = { seq: 0, hash: first };
-  // Rows of an append that was answered with an error. A store may fail after its commit (a connection that broke before
-  // the answer came), so whether they are kept is found out before the next append.
-  let doubtful: readonly AuditRow[] = [];
+  // Ends of appends that were answered with an error. A store may fail after its commit (a connection that broke before the
+  // answer came), or commit later still, so which of them is kept is found out before the next append, each time. One is, at most.
+  let doubtful: readonly ChainState[] = [];
 
   async function settleDoubt(): Promise<void> {
     if (doubtful.length === 0) return;
-    const kept = await store.auditRows(writer, state.seq, doubtful.length + 1);
-    const own = kept.length === doubtful.length && kept.every((row, n) => row.hash === doubtful[n]?.hash);
-    if (kept.length > 0 && !own) throw foreignRows(writer);
-    state = reached(state, kept);
+    const longest = Math.max(...doubtful.map(({ seq }) => seq)) - state.seq;
+    const kept = reached(state, await store.auditRows(writer, state.seq, longest + 1));
+    if (kept.seq === state.seq) return;
+    // A hash covers all rows before it.
+    if (!doubtful.some(({ seq, hash }) => seq === kept.seq && hash === kept.hash)) throw foreignRows(writer);
+    state = kept;
     doubtful = [];
   }
 
@@ -41,10 +46,12 @@ export function createChainWriter(
       try {
         await store.appendAudit(rows, personal);
       } catch (error) {
-        doubtful = rows;
+        doubtful = [...doubtful, reached(state, rows)].slice(-MOST_DOUBTFUL);
         throw error;
       }
       state = reached(state, rows);
+      // Their places are taken: none of them comes through any more.
+      doubtful = [];
     },
   };
 }
