@@ -15,7 +15,7 @@ import {
   type OrderRefusal,
   ordered,
 } from "./life.ts";
-import { makeKey } from "./make-key.ts";
+import { type MadeKey, makeKey } from "./make-key.ts";
 import { createSealer, deriveSecret, type Sealer } from "./seal.ts";
 import { type SigningKeys, signingKeys } from "./signing-keys.ts";
 import { destroyPrivateHalf, externalName, type OpenKey, openKey } from "./stored-key.ts";
@@ -132,7 +132,7 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
       const { stored, open, revision } = current;
       const plan = decide(stored);
       if (plan.changed.length + plan.make.length === 0) return [];
-      const made = await Promise.all(plan.make.map((kind) => makeKey(kind, sealer, now(), external)));
+      const made = await makeAll(plan);
       const changed = plan.changed.map((key) => (isGone(key.state) ? destroyPrivateHalf(key, sealer) : key));
       const keys = [...changed, ...made.map(({ key }) => key)];
       const outcome = await store.changeKeyRing({ keys }, revision);
@@ -144,6 +144,20 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
       await destroy(made.map((one) => one.external));
     }
     throw busy();
+  }
+
+  /** What must go does not wait for a next key, which a signer that is away can not make: upkeep tries again. */
+  async function makeAll({ changed, make }: KeyPlan): Promise<MadeKey[]> {
+    const goes = changed.some(({ state }) => isGone(state));
+    const made = await Promise.all(
+      make.map((kind) =>
+        makeKey(kind, sealer, now(), external).catch((error: unknown) => {
+          if (goes && kind.state === "published") return undefined;
+          throw error;
+        }),
+      ),
+    );
+    return made.filter((one) => one !== undefined);
   }
 
   /** Where that fails, a private half lies elsewhere unused: what it would sign counts nowhere. */

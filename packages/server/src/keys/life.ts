@@ -75,8 +75,11 @@ export function due(
   const draft = draftOf(keys);
   for (const key of keys) {
     if (key.state === "retiring" && (key.endsAt ?? 0) <= now) draft.put(gone(key, "retired", now));
-    // A kind that the deployment no longer names.
-    if (maySign(key.state) && !kinds.some((kind) => isOf(key, kind))) draft.put(stepDown(key, times, now));
+    // A kind that the deployment no longer names, at the start alone: while servers are started anew one after the other, some
+    // name it and others do not, and each would undo what the others do, with a new key every time.
+    if (only === "signing" && maySign(key.state) && !kinds.some((kind) => isOf(key, kind))) {
+      draft.put(stepDown(key, times, now));
+    }
   }
   for (const kind of kinds) {
     const active = draft.find(kind, "active");
