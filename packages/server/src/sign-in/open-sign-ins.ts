@@ -27,8 +27,9 @@ export function createOpenSignIns(store: Pick<Store, "artifact" | "deleteArtifac
   return {
     until: (now, expiresAt) => Math.min(now + UNANSWERED, expiresAt),
     async begun(key, expiresAt) {
+      if (most === 0) return;
       open.set(key, expiresAt);
-      const [oldest] = most > 0 && open.size > most ? open : [];
+      const [oldest] = open.size > most ? open : [];
       if (oldest === undefined) return;
       const [name, until] = oldest;
       open.delete(name);
