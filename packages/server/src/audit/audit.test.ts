@@ -134,7 +134,7 @@ describe("the record", () => {
     const [first] = await all();
     const rows = await disk.store.auditRows(first?.writer ?? "", 0, 10);
     expect(rows).toHaveLength(3);
-    const chain = JSON.stringify(rows);
+    const chain = JSON.stringify(rows.map(({ hash, payload }) => ({ hash, payload })));
     for (const personal of ["alice", "203.0.113.7", "198.51.100.9", "nemo", "carol"])
       expect(chain).not.toContain(personal);
     const events = await all();

@@ -1,5 +1,5 @@
 import { CredenceError } from "@credence/protocol";
-import type { AuditPersonal, AuditRow, Store } from "../store/store.ts";
+import type { AuditRow, Store } from "../store/store.ts";
 import { type ChainState, rowHash } from "./chain.ts";
 import type { EncodedEvent } from "./payload.ts";
 
@@ -42,9 +42,9 @@ export function createChainWriter(
     state: () => state,
     async append(events) {
       await settleDoubt();
-      const { rows, personal } = toRows(writer, state, events);
+      const rows = toRows(writer, state, events);
       try {
-        await store.appendAudit(rows, personal);
+        await store.appendAudit(rows);
       } catch (error) {
         doubtful = [...doubtful, reached(state, rows)].slice(-MOST_DOUBTFUL);
         throw error;
@@ -56,21 +56,15 @@ export function createChainWriter(
   };
 }
 
-function toRows(
-  writer: string,
-  state: ChainState,
-  events: readonly EncodedEvent[],
-): { rows: AuditRow[]; personal: AuditPersonal[] } {
+function toRows(writer: string, state: ChainState, events: readonly EncodedEvent[]): AuditRow[] {
   const rows: AuditRow[] = [];
-  const personal: AuditPersonal[] = [];
   let { seq, hash } = state;
-  for (const event of events) {
+  for (const { payload, personal } of events) {
     seq += 1;
-    hash = rowHash(writer, seq, hash, event.payload);
-    rows.push({ writer, seq, hash, payload: event.payload });
-    for (const { field, salt, value } of event.personal) personal.push({ writer, seq, field, salt, value });
+    hash = rowHash(writer, seq, hash, payload);
+    rows.push({ writer, seq, hash, payload, personal });
   }
-  return { rows, personal };
+  return rows;
 }
 
 function reached(before: ChainState, rows: readonly AuditRow[]): ChainState {

@@ -17,7 +17,7 @@ const LARGEST_COMMIT = 500;
  * Milliseconds from the beginning of one commit to that of the next. Where a disk is quick, a commit would be over before a second
  * item came, and each would pay for a commit of its own: to hand it to the writing thread and back costs more than the item.
  */
-const PACE_MS = 2;
+const PACE_MS = 4;
 /** Items that may wait. A store that does not answer must not fill the memory of the server. */
 const MOST_WAITING = 10_000;
 /** Of those, how many may be what can be left out. */

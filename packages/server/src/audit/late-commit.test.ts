@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { AuditPersonal, AuditRow } from "../store/store.ts";
+import type { AuditRow } from "../store/store.ts";
 import { createChainWriter } from "./chain-writer.ts";
 
 it("goes on after a commit that came through only once its next was under way", async () => {
@@ -12,7 +12,7 @@ it("goes on after a commit that came through only once its next was under way", 
   };
   const chain = createChainWriter(
     {
-      async appendAudit(rows: readonly AuditRow[], _personal: readonly AuditPersonal[]) {
+      async appendAudit(rows: readonly AuditRow[]) {
         if (mode === "late") {
           mode = "good";
           late = rows;
@@ -28,7 +28,7 @@ it("goes on after a commit that came through only once its next was under way", 
     "w",
     "first",
   );
-  const event = (n: number) => ({ payload: `{"n":${n}}`, personal: [] });
+  const event = (n: number) => ({ payload: `{"n":${n}}`, personal: "" });
   await expect(chain.append([event(1)])).rejects.toThrow("no answer");
   await expect(chain.append([event(2)])).rejects.toThrow("duplicate");
   await chain.append([event(3)]);

@@ -1,6 +1,5 @@
 import { isObject } from "@credence/protocol";
 import { z } from "zod";
-import type { AuditPersonal } from "../store/store.ts";
 import { storedText } from "../store/text.ts";
 import { commit, commitmentOf } from "./chain.ts";
 import { AUDIT_CODES, type AuditEvent, type AuditPerson, type RecordedEvent } from "./event.ts";
@@ -14,7 +13,15 @@ const LONGEST_LIST = 100;
 export interface EncodedEvent {
   /** Canonical JSON; personal fields as commitments. */
   readonly payload: string;
-  readonly personal: readonly Pick<AuditPersonal, "field" | "salt" | "value">[];
+  /** The personal fields, as {@link parsePersonal} reads them. */
+  readonly personal: string;
+}
+
+/** A personal field of an event. */
+export interface PersonalField {
+  readonly field: string;
+  readonly salt: string;
+  readonly value: string;
 }
 
 /**
@@ -24,11 +31,11 @@ export interface EncodedEvent {
 export function encodeEvent(event: AuditEvent, time: number): EncodedEvent {
   const { open, personal } = partPersonal(event);
   const commitments: Record<string, string> = {};
-  const beside: { field: string; salt: string; value: string }[] = [];
+  const beside: [field: string, salt: string, value: string][] = [];
   for (const [field, value] of personal) {
     const { salt, commitment } = commit(field, value);
     commitments[field] = commitment;
-    beside.push({ field, salt, value });
+    beside.push([field, salt, value]);
   }
   const payload = boundedJson({
     v: 1,
@@ -36,7 +43,7 @@ export function encodeEvent(event: AuditEvent, time: number): EncodedEvent {
     time: Math.round((event.time ?? time) * 1_000) / 1_000,
     ...(beside.length > 0 ? { personal: commitments } : {}),
   });
-  return { payload, personal: beside };
+  return { payload, personal: beside.length > 0 ? JSON.stringify(beside) : "" };
 }
 
 /**
@@ -159,12 +166,21 @@ function parseJson(json: string): unknown {
   }
 }
 
-/** Personal fields of a row that do not fit their commitment, or that the payload does not know. */
-export function alteredFields(payload: Payload, personal: readonly AuditPersonal[]): readonly string[] {
+const personalSchema = z.array(z.tuple([z.string(), z.string(), z.string()]));
+
+/** @returns the personal fields that stand beside a payload, or `undefined` when they are none of ours. */
+export function parsePersonal(text: string): readonly PersonalField[] | undefined {
+  if (text === "") return [];
+  return personalSchema.safeParse(parseJson(text)).data?.map(([field, salt, value]) => ({ field, salt, value }));
+}
+
+/** Personal fields that do not fit their commitment, or that the payload does not know; all, where they can not be read. */
+export function alteredFields(payload: Payload, personal: readonly PersonalField[] | undefined): readonly string[] {
+  if (personal === undefined) return Object.keys(payload.personal ?? {});
   return personal.filter((one) => !fits(payload, one)).map((one) => one.field);
 }
 
-function fits(payload: Payload, { field, salt, value }: AuditPersonal): boolean {
+function fits(payload: Payload, { field, salt, value }: PersonalField): boolean {
   return payload.personal?.[field] === commitmentOf(field, salt, value);
 }
 
@@ -176,11 +192,12 @@ const ALTERED = "(altered)";
 /** Puts an event together again, with the personal fields that are still there. */
 export function decodeEvent(
   payload: Payload,
-  personal: readonly AuditPersonal[],
+  personal: readonly PersonalField[] | undefined,
 ): Omit<RecordedEvent, "writer" | "seq"> {
   const { v: _, personal: commitments = {}, changes, failures, ...event } = payload;
   const altered = new Set(alteredFields(payload, personal));
-  const values = new Map(personal.map((one) => [one.field, altered.has(one.field) ? ALTERED : one.value]));
+  const values = new Map(personal?.map((one) => [one.field, one.value]));
+  for (const field of altered) values.set(field, ALTERED);
   const erased = Object.keys(commitments).filter((field) => !values.has(field));
   const value = (field: string) => (field in commitments ? (values.get(field) ?? ERASED) : undefined);
   return {

@@ -1,7 +1,6 @@
 import type { AuditRow, Store } from "../store/store.ts";
 import type { RecordedEvent } from "./event.ts";
-import { groupBy } from "./group-by.ts";
-import { decodeEvent, parsePayload } from "./payload.ts";
+import { decodeEvent, parsePayload, parsePersonal } from "./payload.ts";
 
 /** How far a reader has come, for each writer: commits of several writers have no common order. */
 export type AuditCursor = Readonly<Record<string, number>>;
@@ -35,7 +34,7 @@ export interface AuditPage {
 }
 
 /** What reading needs of the store. */
-export type AuditReader = Pick<Store, "auditWriters" | "auditRows" | "auditPersonal" | "auditExtents">;
+export type AuditReader = Pick<Store, "auditWriters" | "auditRows" | "auditExtents">;
 
 const DEFAULT_LIMIT = 100;
 const PAGE = 200;
@@ -122,18 +121,14 @@ async function readPage(
   startedAt: number,
 ): Promise<RecordedEvent[]> {
   const rows = await store.auditRows(writer, after, limit);
-  const [first] = rows;
-  const last = rows.at(-1);
-  if (!first || !last) return [];
-  const personal = groupBy(await store.auditPersonal(writer, first.seq, last.seq), (one) => one.seq);
-  return rows.map((row) => toEvent(row, personal.get(row.seq) ?? [], startedAt));
+  return rows.map((row) => toEvent(row, startedAt));
 }
 
-function toEvent(row: AuditRow, personal: Parameters<typeof decodeEvent>[1], startedAt: number): RecordedEvent {
+function toEvent(row: AuditRow, startedAt: number): RecordedEvent {
   const { writer, seq } = row;
   const payload = parsePayload(row.payload);
   if (!payload) return { writer, seq, time: startedAt, code: "unreadable" };
-  return { writer, seq, ...decodeEvent(payload, personal) };
+  return { writer, seq, ...decodeEvent(payload, parsePersonal(row.personal)) };
 }
 
 // --- Merging ------------------------------------------------------------------------------------------------------------

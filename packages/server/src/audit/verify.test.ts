@@ -127,14 +127,21 @@ describe("verifying the record", () => {
     ],
     [
       "a person replaced by another",
-      `update audit_personal set value = '{"id":"bob"}' where writer = 'W1' and seq = 4 and field = 'person'`,
+      `update audit_events set personal = json_replace(personal, '$[0][2]', '{"id":"bob"}') where writer = 'W1' and seq = 4`,
       "personal-changed",
       "first",
       4,
     ],
     [
       "a person put where there was none",
-      "insert into audit_personal values ('W1', 3, 'changes.0.id', 's', 'mallory')",
+      `update audit_events set personal = json_insert(personal, '$[#]', json('["changes.0.id","s","mallory"]')) where writer = 'W1' and seq = 3`,
+      "personal-changed",
+      "first",
+      3,
+    ],
+    [
+      "something else in the place of what is personal",
+      "update audit_events set personal = '{}' where writer = 'W1' and seq = 3",
       "personal-changed",
       "first",
       3,
@@ -210,7 +217,7 @@ describe("verifying the record", () => {
   });
 
   it("stays clean when personal fields are erased, and reading shows them erased", async () => {
-    disk.tamper("delete from audit_personal where field = 'person' and seq = 2");
+    disk.tamper("update audit_events set personal = json_remove(personal, '$[0]') where seq = 2");
     expect(await verify()).toMatchObject({ ok: true, events: 7 });
     const { events } = await listEvents(disk.store, { decision: "decision-2" });
     expect(events).toMatchObject([{ person: { id: "(erased)" }, source: "203.0.113.7", erased: ["person"] }]);
@@ -220,7 +227,7 @@ describe("verifying the record", () => {
   it.each(['{"id":"bob"}', "bob", "{", '{"id":1}', "null", ""])(
     "does not show a person that is not the one recorded: %s",
     async (value) => {
-      disk.tamper(`update audit_personal set value = '${value}' where field = 'person' and seq = 2`);
+      disk.tamper(`update audit_events set personal = json_replace(personal, '$[0][2]', '${value}') where seq = 2`);
       const { events } = await listEvents(disk.store, { decision: "decision-2" });
       expect(events).toMatchObject([{ person: { id: "(altered)" }, altered: ["person"] }]);
     },
@@ -230,8 +237,9 @@ describe("verifying the record", () => {
     const [row] = await disk.store.auditRows(first, 1, 1);
     const { salt, commitment } = commit("person", "nobody");
     const payload = row?.payload.replace(/"person":"[^"]*"/, `"person":"${commitment}"`);
-    disk.tamper(`update audit_events set payload = '${payload}' where writer = '${first}' and seq = 2;
-      update audit_personal set value = 'nobody', salt = '${salt}' where writer = '${first}' and field = 'person' and seq = 2`);
+    disk.tamper(`update audit_events
+      set payload = '${payload}', personal = json_replace(personal, '$[0][1]', '${salt}', '$[0][2]', 'nobody')
+      where writer = '${first}' and seq = 2`);
     const { events } = await listEvents(disk.store, { decision: "decision-2" });
     expect(events).toMatchObject([{ person: { id: "(altered)" } }]);
     expect((await verify()).problems).toMatchObject([{ kind: "changed", seq: 2 }]);

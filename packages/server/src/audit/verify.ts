@@ -1,8 +1,8 @@
 import { type JwkSet, parseJwks } from "@credence/protocol/jws";
-import type { AuditHead, AuditPersonal, AuditRow, AuditWriter, Store } from "../store/store.ts";
+import type { AuditHead, AuditRow, AuditWriter, Store } from "../store/store.ts";
 import { type ChainState, rowHash } from "./chain.ts";
 import { groupBy } from "./group-by.ts";
-import { alteredFields, parsePayload } from "./payload.ts";
+import { alteredFields, parsePayload, parsePersonal } from "./payload.ts";
 import { entryHash, isGoodHead, readWriter, type Tail } from "./signatures.ts";
 
 /** What is wrong, by stable ids. */
@@ -43,7 +43,7 @@ export interface Verification {
 }
 
 /** What {@link verifyRecord} reads. */
-export type RecordReader = Pick<Store, "auditWriters" | "auditHeads" | "auditRows" | "auditPersonal" | "auditExtents">;
+export type RecordReader = Pick<Store, "auditWriters" | "auditHeads" | "auditRows" | "auditExtents">;
 
 /** Something signed that says: at this seq, the chain had this hash. */
 interface Checkpoint extends ChainState {
@@ -194,11 +194,10 @@ async function walk(store: RecordReader, entry: AuditWriter, checkpoints: readon
     const rows = await store.auditRows(writer, state.seq, PAGE);
     const last = rows.at(-1);
     if (!last) return ended(cutTail(writer, state.seq, checkpoints));
-    const personal = groupBy(await store.auditPersonal(writer, state.seq + 1, last.seq), (one) => one.seq);
     for (const row of rows) {
       const problem = rowProblem(row, state) ?? checkpointProblem(row, vouched, bySeq.get(row.seq));
       if (problem) return ended(problem);
-      personalProblems.push(...personalProblem(row, personal.get(row.seq)));
+      personalProblems.push(...personalProblem(row));
       state = { seq: row.seq, hash: row.hash };
       if (bySeq.has(row.seq)) vouched = row.seq;
     }
@@ -250,11 +249,13 @@ function cutTail(writer: string, lastSeq: number, checkpoints: readonly Checkpoi
   };
 }
 
-function personalProblem(row: AuditRow, personal: readonly AuditPersonal[] = []): AuditProblem[] {
+function personalProblem(row: AuditRow): AuditProblem[] {
   const payload = parsePayload(row.payload);
+  const personal = parsePersonal(row.personal);
   const altered = payload ? alteredFields(payload, personal) : [];
-  if (altered.length === 0) return [];
-  const message = `Record ${row.seq}: ${altered.join(", ")} is not what was recorded.`;
+  if (personal !== undefined && altered.length === 0) return [];
+  const what = altered.length === 0 ? "what stands beside it" : altered.join(", ");
+  const message = `Record ${row.seq}: ${what} is not what was recorded.`;
   return [{ kind: "personal-changed", writer: row.writer, seq: row.seq, message }];
 }
 

@@ -26,7 +26,7 @@ async function forge(disk: RecordOnDisk): Promise<void> {
     return `update audit_events set seq = ${i + 1}, hash = '${hash}' where seq = ${before};`;
   });
   const head = await signHead({ writer, seq: rows.length, hash, signedAt: startedAt }, signer);
-  disk.tamper(`delete from audit_events where seq = 2; delete from audit_personal; delete from audit_heads;
+  disk.tamper(`delete from audit_events where seq = 2; delete from audit_heads;
     ${statements.join("\n")}
     update audit_writers set signature = '${entry.signature}';
     insert into audit_heads values ('${writer}', ${head.seq}, '${hash}', ${head.signedAt}, '${head.signature}');

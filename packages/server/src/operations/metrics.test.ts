@@ -38,7 +38,7 @@ describe("metrics", () => {
     const audit = metrics.audit<typeof keeps>({ ...keeps, record: () => Promise.reject(down) });
     const store = metrics.store<Pick<Store, "appendAudit">>({ appendAudit: () => Promise.reject(down) });
     await expect(audit.record({ code: "server.started" })).rejects.toBe(down);
-    await expect(store.appendAudit([], [])).rejects.toBe(down);
+    await expect(store.appendAudit([])).rejects.toBe(down);
     const page = await renderMetrics([await metrics.snapshot()]);
     expect(page).not.toContain("credence_events_total{");
     expect(page).toContain('credence_record_commits_total{outcome="failed",process="server"} 1');

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Tables } from "./schema.ts";
-import type { AuditPersonal, AuditRow } from "./store.ts";
+import type { AuditRow } from "./store.ts";
 
 /**
  * A database, as the operations of the store are written over it. Most of them are Kysely queries, the same for both. What
@@ -20,7 +20,7 @@ export interface Backend {
   /** Inserts a mark unless it is there, and says whether it did. */
   insertMark(mark: Tables["single_use"]): Promise<boolean>;
   /** Inserts all rows in one commit, or none. */
-  insertAudit(rows: readonly AuditRow[], personal: readonly AuditPersonal[]): Promise<void>;
+  insertAudit(rows: readonly AuditRow[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ export function many(count: number): Person[] {
 }
 
 export function auditRow(seq: number, writer = "w"): AuditRow {
-  return { writer, seq, hash: `hash-${seq}`, payload: `{"n":${seq}}` };
+  return { writer, seq, hash: `hash-${seq}`, payload: `{"n":${seq}}`, personal: "" };
 }
 
 export const ALICE = person("alice", "alice@acme.example");

@@ -1,3 +1,5 @@
+import { createGenerations } from "../generations.ts";
+
 /** Parsed documents of the organization, as they are at its current revision. */
 export interface DirectoryCache {
   /**
@@ -15,34 +17,27 @@ const GENERATION = 10_000;
  */
 export function createDirectoryCache(revision: () => number | Promise<number>): DirectoryCache {
   let at: number | undefined;
-  // What is used lives on in the young generation. Dropping a whole one costs nothing, and finding the oldest would.
-  let young = new Map<string, unknown>();
-  let old = new Map<string, unknown>();
+  const documents = createGenerations<string, unknown>(GENERATION);
 
-  function keep(name: string, document: unknown): void {
-    if (young.size >= GENERATION) {
-      old = young;
-      young = new Map();
+  function known(name: string, current: number): unknown {
+    if (current !== at) {
+      at = current;
+      documents.clear();
     }
-    young.set(name, document);
+    return documents.get(name);
   }
 
   return {
     // A name is asked for with one type alone, by those who write `load` beside it.
     async get<T>(name: string, load: () => Promise<T> | T) {
-      const current = await revision();
-      if (current !== at) {
-        at = current;
-        young = new Map();
-        old = new Map();
-      }
-      const recent = young.get(name);
-      if (recent !== undefined) return recent as T;
-      const known = old.get(name);
-      const document = known === undefined ? await load() : (known as T);
+      const asked = revision();
+      const current = typeof asked === "number" ? asked : await asked;
+      const document = known(name, current);
+      if (document !== undefined) return document as T;
+      const loaded = await load();
       // What was loaded while the revision changed may be of the one before.
-      if (document !== undefined && at === current) keep(name, document);
-      return document;
+      if (loaded !== undefined && at === current) documents.set(name, loaded);
+      return loaded;
     },
   };
 }

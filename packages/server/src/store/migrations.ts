@@ -1,5 +1,5 @@
 import { CredenceError } from "@credence/protocol";
-import type { Kysely } from "kysely";
+import { type Kysely, PostgresAdapter, sql } from "kysely";
 import { DEFAULT_MIGRATION_TABLE, type Migration, type MigrationProvider, Migrator } from "kysely/migration";
 import { attemptsTable } from "./attempts.ts";
 import { KEY_RING_ROW, ORGANIZATION_ROW, type Tables } from "./schema.ts";
@@ -11,6 +11,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0003-people-sign-in": { up: peopleSignIn },
   "0004-key-rotation": { up: keyRotation },
   "0005-attempts": { up: attemptsTable },
+  "0006-record-rows": { up: recordRows },
 };
 
 const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -240,4 +241,54 @@ async function keyRotation(db: Kysely<unknown>): Promise<void> {
     .execute();
   const ring = { id: KEY_RING_ROW, revision: 0, wrapped_by: null, wrapped_data_key: null };
   await (db as Kysely<Tables>).insertInto("key_ring").values(ring).execute();
+}
+
+/** Rows read at a time. */
+const PAGE = 1_000;
+
+/** One row for each event, with its personal fields beside what the hash covers; and, where `integer` has 32 bits, room for more. */
+async function recordRows(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable("audit_events")
+    .addColumn("personal", "text", (column) => column.notNull().defaultTo(""))
+    .execute();
+  await movePersonal(db as Kysely<Pick<Tables, "audit_events"> & PersonalTable>);
+  await db.schema.dropTable("audit_personal").execute();
+  if (!(db.getExecutor().adapter instanceof PostgresAdapter)) return;
+  for (const table of ["audit_events", "audit_heads"]) {
+    await sql`alter table ${sql.table(table)} alter column seq type bigint`.execute(db);
+  }
+}
+
+interface PersonalTable {
+  audit_personal: { writer: string; seq: number; field: string; salt: string; value: string };
+}
+
+async function movePersonal(db: Kysely<Pick<Tables, "audit_events"> & PersonalTable>): Promise<void> {
+  for (;;) {
+    const rows = await db
+      .selectFrom("audit_personal")
+      .select(["writer", "seq"])
+      .distinct()
+      .orderBy("writer")
+      .orderBy("seq")
+      .limit(PAGE)
+      .execute();
+    if (rows.length === 0) return;
+    for (const { writer, seq } of rows) {
+      const fields = await db
+        .deleteFrom("audit_personal")
+        .where("writer", "=", writer)
+        .where("seq", "=", seq)
+        .returning(["field", "salt", "value"])
+        .execute();
+      const personal = JSON.stringify(fields.map(({ field, salt, value }) => [field, salt, value]));
+      await db
+        .updateTable("audit_events")
+        .set({ personal })
+        .where("writer", "=", writer)
+        .where("seq", "=", seq)
+        .execute();
+    }
+  }
 }

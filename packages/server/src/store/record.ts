@@ -3,21 +3,14 @@ import type { Store } from "./store.ts";
 
 type RecordStore = Pick<
   Store,
-  | "appendAudit"
-  | "addAuditWriter"
-  | "addAuditHead"
-  | "auditWriters"
-  | "auditHeads"
-  | "auditRows"
-  | "auditPersonal"
-  | "auditExtents"
+  "appendAudit" | "addAuditWriter" | "addAuditHead" | "auditWriters" | "auditHeads" | "auditRows" | "auditExtents"
 >;
 
 /** The record: rows that are added and never changed. */
 export function recordStore(backend: Backend): RecordStore {
   const { read, write } = backend;
   return {
-    appendAudit: (rows, personal) => backend.insertAudit(rows, personal),
+    appendAudit: (rows) => backend.insertAudit(rows),
     async addAuditWriter({ position, writer, startedAt, signature }) {
       await write.insertInto("audit_writers").values({ position, writer, started_at: startedAt, signature }).execute();
     },
@@ -40,16 +33,6 @@ export function recordStore(backend: Backend): RecordStore {
         .where("seq", ">", after)
         .orderBy("seq")
         .limit(limit)
-        .execute(),
-    auditPersonal: (writer, fromSeq, toSeq) =>
-      read
-        .selectFrom("audit_personal")
-        .selectAll()
-        .where("writer", "=", writer)
-        .where("seq", ">=", fromSeq)
-        .where("seq", "<=", toSeq)
-        .orderBy("seq")
-        .orderBy("field")
         .execute(),
     auditExtents(writer) {
       const extents = read

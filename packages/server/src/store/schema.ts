@@ -49,8 +49,7 @@ export interface Tables {
     ends_at: number | null;
   };
   key_ring: { id: number; revision: number; wrapped_by: string | null; wrapped_data_key: string | null };
-  audit_events: { writer: string; seq: number; hash: string; payload: string };
-  audit_personal: { writer: string; seq: number; field: string; salt: string; value: string };
+  audit_events: { writer: string; seq: number; hash: string; payload: string; personal: string };
   audit_writers: { position: number; writer: string; started_at: number; signature: string };
   audit_heads: { writer: string; seq: number; hash: string; signed_at: number; signature: string };
 }

@@ -46,9 +46,9 @@ describe.skipIf(!canMount())("a full disk", () => {
       const failures = new Set();
       let seq = 0;
       const append = async () => {
-        const row = { writer: "w", seq: seq + 1, hash: "h", payload };
+        const row = { writer: "w", seq: seq + 1, hash: "h", payload, personal: "" };
         try {
-          await store.appendAudit([row], []);
+          await store.appendAudit([row]);
           kept.push(seq += 1);
           return true;
         } catch (error) {

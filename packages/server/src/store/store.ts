@@ -121,7 +121,7 @@ export interface Store {
 
   // --- The record -----------------------------------------------------------------------------------------------------
   /** Resolves after the commit of all rows, in order, or rejects with none of them kept. */
-  appendAudit(rows: readonly AuditRow[], personal: readonly AuditPersonal[]): Promise<void>;
+  appendAudit(rows: readonly AuditRow[]): Promise<void>;
   addAuditWriter(writer: AuditWriter): Promise<void>;
   addAuditHead(head: AuditHead): Promise<void>;
   /** In the order of the register. */
@@ -129,7 +129,6 @@ export interface Store {
   auditHeads(): Promise<readonly AuditHead[]>;
   /** Rows of one writer with seq > `after`, in order. */
   auditRows(writer: string, after: number, limit: number): Promise<readonly AuditRow[]>;
-  auditPersonal(writer: string, fromSeq: number, toSeq: number): Promise<readonly AuditPersonal[]>;
   /**
    * How far each writer's rows reach, also of writers that the register does not have; or one writer's alone.
    * Of a writer without rows there is nothing.
@@ -267,15 +266,8 @@ export interface AuditRow {
   readonly hash: string;
   /** Canonical JSON, personal fields as commitments. */
   readonly payload: string;
-}
-
-/** A personal field of an event, apart from the chain so that it can be erased. */
-export interface AuditPersonal {
-  readonly writer: string;
-  readonly seq: number;
-  readonly field: string;
-  readonly salt: string;
-  readonly value: string;
+  /** The personal fields, which the hash does not cover, so that they can be erased; empty where there is none. */
+  readonly personal: string;
 }
 
 /** How far the rows of one writer reach. */

@@ -3,19 +3,16 @@ import type { Backend } from "../backend.ts";
 import { storedText } from "../text.ts";
 import { prepareOn } from "./prepared.ts";
 
-/** Appends events and their personal fields by one statement: one round trip, one commit, all or none. */
+/** Appends events by one statement: one round trip, one commit, all or none. */
 export function prepareAudit(pool: pg.Pool): Backend["insertAudit"] {
   const insert = prepareOn(
     pool,
-    `with events as (
-       insert into audit_events (writer, seq, hash, payload)
-       select * from json_to_recordset($1::json) as event(writer text, seq integer, hash text, payload text)
-     )
-     insert into audit_personal (writer, seq, field, salt, value)
-     select * from json_to_recordset($2::json) as field(writer text, seq integer, field text, salt text, value text)`,
+    `insert into audit_events (writer, seq, hash, payload, personal)
+     select * from json_to_recordset($1::json)
+       as event(writer text, seq bigint, hash text, payload text, personal text)`,
   );
-  return async (rows, personal) => {
-    await insert([stored(rows), stored(personal)]);
+  return async (rows) => {
+    await insert([stored(rows)]);
   };
 }
 

@@ -1,12 +1,12 @@
 import { Kysely } from "kysely";
-import type { Backend, Lookup } from "../backend.ts";
+import type { Backend } from "../backend.ts";
 import { ensurePrivateFile, requireFile } from "../files.ts";
 import { migrate, requireMigrated } from "../migrations.ts";
 import { ORGANIZATION_ROW, type Tables } from "../schema.ts";
 import { openReader, openWriter, type SqliteConnection } from "./connections.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { type Engine, openEngine } from "./engine.ts";
-import type { Statement } from "./messages.ts";
+import { createLookups } from "./lookups.ts";
 
 /** Opens the embedded database, for this process and others beside it. */
 export async function openSqlite(path: string, commitDelayMs: number): Promise<Backend> {
@@ -22,15 +22,9 @@ export async function openSqlite(path: string, commitDelayMs: number): Promise<B
         const [changes] = await writer.commit([{ sql: INSERT_MARK, values: [[kind, key, expires_at]] }]);
         return changes === 1;
       },
-      async insertAudit(rows, personal) {
-        const statements: Statement[] = [
-          { sql: INSERT_EVENT, values: rows.map((row) => [row.writer, row.seq, row.hash, row.payload]) },
-          {
-            sql: INSERT_PERSONAL,
-            values: personal.map((one) => [one.writer, one.seq, one.field, one.salt, one.value]),
-          },
-        ];
-        await writer.commit(statements);
+      async insertAudit(rows) {
+        const values = rows.map(({ writer: by, seq, hash, payload, personal }) => [by, seq, hash, payload, personal]);
+        await writer.commit([{ sql: INSERT_EVENT, values }]);
       },
       async close() {
         // The writer last: whoever closes last folds the log into the database file.
@@ -55,8 +49,7 @@ export async function openSqliteReadOnly(path: string): Promise<Backend> {
 }
 
 const INSERT_MARK = "insert into single_use (kind, key, expires_at) values (?, ?, ?) on conflict do nothing";
-const INSERT_EVENT = "insert into audit_events (writer, seq, hash, payload) values (?, ?, ?, ?)";
-const INSERT_PERSONAL = "insert into audit_personal (writer, seq, field, salt, value) values (?, ?, ?, ?, ?)";
+const INSERT_EVENT = "insert into audit_events (writer, seq, hash, payload, personal) values (?, ?, ?, ?, ?)";
 
 type Reading = Pick<Backend, "read" | "lookup" | "organizationRevision" | "organizationChanged" | "close">;
 
@@ -65,9 +58,10 @@ async function openReading(path: string): Promise<Reading> {
   const read = await connect(connection, (db) => requireMigrated(db));
   // Look-ups have a connection of their own: on one that is in a transaction they would see its snapshot, and nothing newer.
   const engine = openEngine(path, true);
+  const lookups = createLookups(engine);
   return {
     read,
-    lookup: (table, by) => prepareLookup(engine, table, by),
+    lookup: lookups.prepare,
     ...revisionOf(engine),
     async close() {
       engine.close();
@@ -89,18 +83,6 @@ async function connect(
     await connection.close();
     throw error;
   }
-}
-
-/** The names are those of our own tables, and in no need of quotes but for SQL's words among them. */
-function prepareLookup<T extends keyof Tables & string>(
-  engine: Engine,
-  table: T,
-  by: readonly string[],
-): Lookup<Tables[T]> {
-  const condition = by.map((column) => `"${column}" = ?`).join(" and ");
-  const query = engine.prepare(`select * from "${table}" where ${condition}`);
-  // The rows are those of the table that was asked.
-  return (...values) => query(values) as readonly Tables[T][];
 }
 
 /** The revision, read once for all that one turn of the event loop asks: what was answered before this turn, it sees. */

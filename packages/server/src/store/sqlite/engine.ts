@@ -32,8 +32,8 @@ export function openEngine(path: string, readOnly: boolean): Engine {
   const prepare = cachedPrepare(database);
   return {
     execute(sql, values) {
-      const statement = prepare(sql);
-      if (statement.columns().length > 0) return statement.all(...bound(values));
+      const { statement, gives } = prepare(sql);
+      if (gives) return statement.all(...bound(values));
       return Number(statement.run(...bound(values)).changes);
     },
     prepare(sql) {
@@ -66,15 +66,22 @@ function configure(database: DatabaseSync, readOnly: boolean): void {
   database.exec("pragma busy_timeout = 0");
 }
 
-function cachedPrepare(database: DatabaseSync): (sql: string) => StatementSync {
-  const statements = new Map<string, StatementSync>();
+interface Prepared {
+  readonly statement: StatementSync;
+  /** Whether it gives rows. */
+  readonly gives: boolean;
+}
+
+function cachedPrepare(database: DatabaseSync): (sql: string) => Prepared {
+  const cached = new Map<string, Prepared>();
   return (sql) => {
-    const known = statements.get(sql);
+    const known = cached.get(sql);
     if (known) return known;
     const statement = database.prepare(sql);
-    const oldest = statements.size >= CACHED_STATEMENTS ? statements.keys().next().value : undefined;
-    if (oldest !== undefined) statements.delete(oldest);
-    statements.set(sql, statement);
-    return statement;
+    const prepared = { statement, gives: statement.columns().length > 0 };
+    const oldest = cached.size >= CACHED_STATEMENTS ? cached.keys().next().value : undefined;
+    if (oldest !== undefined) cached.delete(oldest);
+    cached.set(sql, prepared);
+    return prepared;
   };
 }

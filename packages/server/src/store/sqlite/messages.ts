@@ -26,22 +26,59 @@ export type Outcome =
 /** One for each unit, or one alone. */
 export type WorkerAnswer = readonly Outcome[];
 
-/**
- * A message as it goes between the threads: as one text. To clone the thousand values of a busy commit one by one costs several times
- * what it costs to write and to read them as JSON, and texts, numbers and null are all that there is.
- */
-export function written(message: WorkerQuestion | WorkerAnswer): string {
-  return JSON.stringify(message);
+// Messages go between the threads as one text each: to clone the thousand values of a busy commit one by one costs several times what
+// it costs to write and to read them. Texts, numbers and null are all that there is.
+
+/** A question as it goes to the writing thread. */
+export function writtenQuestion(question: WorkerQuestion): string {
+  return question.kind === "commit" ? writtenCommit(question.units) : JSON.stringify(question);
 }
 
-/** What `written` wrote on the main thread. */
+/** What `writtenQuestion` wrote. */
 export function readQuestion(message: string): WorkerQuestion {
-  return JSON.parse(message) as WorkerQuestion;
+  return message.startsWith("[") ? readCommit(message) : (JSON.parse(message) as WorkerQuestion);
 }
 
-/** What `written` wrote on the writing thread. */
+/** An answer as it goes back. */
+export function writtenAnswer(answer: WorkerAnswer): string {
+  return JSON.stringify(answer);
+}
+
+/** What `writtenAnswer` wrote. */
 export function readAnswer(message: string): WorkerAnswer {
   return JSON.parse(message) as WorkerAnswer;
+}
+
+/** A text stands as its length, and anything else in a list: each text itself comes after the shape, and needs no escapes there. */
+type ValueShape = number | readonly [unknown];
+type StatementShape = readonly [sql: number, rows: readonly (readonly ValueShape[])[]];
+
+function writtenCommit(units: readonly Unit[]): string {
+  let texts = "";
+  const shapeOf = (value: unknown): ValueShape => {
+    if (typeof value !== "string") return [value];
+    texts += value;
+    return value.length;
+  };
+  const shape = units.map((unit) =>
+    unit.map(({ sql, values }) => [shapeOf(sql), values.map((row) => row.map(shapeOf))]),
+  );
+  return `${JSON.stringify(shape)}\n${texts}`;
+}
+
+function readCommit(message: string): WorkerQuestion {
+  let at = message.indexOf("\n");
+  const shape = JSON.parse(message.slice(0, at)) as readonly (readonly StatementShape[])[];
+  at += 1;
+  const take = (length: number): string => {
+    at += length;
+    return message.slice(at - length, at);
+  };
+  const read = (one: ValueShape): unknown => (typeof one === "number" ? take(one) : one[0]);
+  const units = shape.map((unit) =>
+    unit.map(([sql, rows]) => ({ sql: take(sql), values: rows.map((row) => row.map(read)) })),
+  );
+  return { kind: "commit", units };
 }
 
 /** What the writing thread is started with. */

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { readAnswer, type WorkerAnswer, type WorkerOptions, type WorkerQuestion, written } from "./messages.ts";
+import { readAnswer, type WorkerAnswer, type WorkerOptions, type WorkerQuestion, writtenQuestion } from "./messages.ts";
 
 /** The writing thread, seen from the main one. */
 export interface WriterThread {
@@ -42,7 +42,7 @@ export function startWriterThread(options: WorkerOptions): WriterThread {
       if (ended) return reject(ended);
       asker = { resolve, reject };
       worker.ref();
-      worker.postMessage(written(question));
+      worker.postMessage(writtenQuestion(question));
     });
   }
 

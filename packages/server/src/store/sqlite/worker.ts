@@ -5,7 +5,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { createCommitter } from "./committer.ts";
 import { openEngine } from "./engine.ts";
-import { readQuestion, type WorkerAnswer, type WorkerOptions, type WorkerQuestion, written } from "./messages.ts";
+import { readQuestion, type WorkerAnswer, type WorkerOptions, type WorkerQuestion, writtenAnswer } from "./messages.ts";
 
 function serve(port: MessagePort, { path, commitDelayMs }: WorkerOptions): void {
   const engine = openEngine(path, false);
@@ -25,7 +25,7 @@ function serve(port: MessagePort, { path, commitDelayMs }: WorkerOptions): void 
 
   port.on("message", (message: string) => {
     const question = readQuestion(message);
-    port.postMessage(written(answer(question)));
+    port.postMessage(writtenAnswer(answer(question)));
     if (question.kind === "close") port.close();
   });
 }
