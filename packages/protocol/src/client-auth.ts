@@ -76,6 +76,10 @@ export function parseBasic(authorization: string): readonly { clientId: string; 
   if (text === undefined) return undefined;
   const [first, last] = [text.indexOf(":"), text.lastIndexOf(":")];
   const raw = (part: string): string => part;
+  if (first === last && !/[%+]/.test(text)) {
+    const only = splitAt(text, first, raw);
+    return only && [only];
+  }
   // An encoded id has no colon, so the first divides; a raw id may be a URL, and then the last does.
   const pairs = [splitAt(text, first, formDecode), splitAt(text, first, raw), splitAt(text, last, raw)];
   const good = pairs.filter((pair) => pair !== undefined);

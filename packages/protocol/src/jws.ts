@@ -81,19 +81,29 @@ export function decodeJws(token: string): DecodedJws | undefined {
   const parts = token.split(".");
   const [head, body, tail] = parts;
   if (parts.length !== 3 || !head || !body || !tail) return undefined;
-  const header = decodePart(head);
+  const header = known.get(head) ?? decodeHeader(head);
   const payload = decodePart(body);
   const signature = decodeBase64url(tail);
-  if (!header || !payload || !signature || typeof header.alg !== "string") return undefined;
+  if (!header || !payload || !signature) return undefined;
+  return { header, payload, signingInput: ascii.encode(token.slice(0, token.lastIndexOf("."))), signature };
+}
+
+/** Headers by how they came, with nothing but texts in them: a server sees few of them, and each on many tokens. */
+const known = new Map<string, JwsHeader>();
+const MOST_KNOWN = 100;
+
+function decodeHeader(part: string): JwsHeader | undefined {
+  const header = decodePart(part);
+  if (header === undefined || typeof header.alg !== "string") return undefined;
   if (header.kid !== undefined && typeof header.kid !== "string") return undefined;
   if (header.typ !== undefined && typeof header.typ !== "string") return undefined;
-  return {
-    // Checked just above, member by member.
-    header: header as unknown as JwsHeader,
-    payload,
-    signingInput: ascii.encode(`${head}.${body}`),
-    signature,
-  };
+  // Checked just above, member by member.
+  const checked = header as unknown as JwsHeader;
+  if (Object.values(header).every((value) => typeof value === "string")) {
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.set(part, Object.freeze(checked));
+  }
+  return checked;
 }
 
 function decodePart(part: string): Record<string, unknown> | undefined {

@@ -83,7 +83,8 @@ async function run<Client, Subject>(
   const { ports } = issuer;
   const down = "store-unavailable";
 
-  const proven = await attempt(down, id, issuer, () => proofOf(input, issuer.dpop, now));
+  const proves = typeof input.dpop === "string" || input.certificate !== undefined;
+  const proven = proves ? await attempt(down, id, issuer, () => proofOf(input, issuer.dpop, now)) : ok(undefined);
   // Who authenticates is on record even where the proof is not good.
   const binding = proven.ok ? proven.value?.binding : undefined;
   const sender = source === undefined ? {} : { source };
@@ -105,10 +106,13 @@ async function run<Client, Subject>(
   if (!subject.ok) return subject;
   trace.subject = subject.value;
 
-  const fresh = await attempt(down, id, issuer, () => use(proven.value, issuer.dpop));
+  const { value: proof } = proven;
+  const fresh = proof === undefined ? ok(true) : await attempt(down, id, issuer, () => use(proof, issuer.dpop));
   if (!fresh.ok) return fresh;
 
-  const actor = await attempt(down, id, issuer, () => verifyActor(request.actor, from, ports));
+  const { actor: acting } = request;
+  const actor =
+    acting === undefined ? ok(undefined) : await attempt(down, id, issuer, () => verifyActor(acting, from, ports));
   if (!actor.ok) return actor;
   if (actor.value !== undefined) trace.actor = actor.value;
 
@@ -153,17 +157,16 @@ async function run<Client, Subject>(
 }
 
 /** A proof counts once, for somebody who is known: strangers leave no mark. */
-async function use(proof: Proof | undefined, options: ProofOptions | undefined): Promise<Result<true>> {
+async function use(proof: Proof, options: ProofOptions | undefined): Promise<Result<true>> {
   return options === undefined ? ok(true) : useProof(proof, (key, expiresAt) => options.markUsed(key, expiresAt));
 }
 
 /** What nobody checks must not look as if it counted: without the port, an actor is refused. @see RFC 8693 §2.1 */
 async function verifyActor<Client, Subject>(
-  actor: TokenExchangeRequest["actor"],
+  actor: NonNullable<TokenExchangeRequest["actor"]>,
   from: { readonly client: Client; readonly now: number; readonly binding?: Confirmation },
   ports: IssuerPorts<Client, Subject>,
-): Promise<Result<Actor | undefined>> {
-  if (actor === undefined) return ok(undefined);
+): Promise<Result<Actor>> {
   return ports.verifyActor ? ports.verifyActor({ ...actor, ...from }) : refuse("actor-token-unsupported");
 }
 

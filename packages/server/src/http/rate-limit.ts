@@ -1,3 +1,5 @@
+import { createGenerations } from "../generations.ts";
+
 /** So many a minute for each key, all of a minute's at once if it must be. */
 export interface RateLimit {
   /**
@@ -20,39 +22,29 @@ const GENERATION = 50_000;
 
 /**
  * Makes a limit. Each key costs one number: when its allowance will be whole again (the generic cell rate algorithm). Memory is
- * bounded by two generations: when the young one is full, the old one is forgotten, with at least as many keys that came
- * after it. Forgotten means a fresh allowance, so a flood from more addresses than that is held back by the number of
- * connections, not by this.
+ * bounded: whoever is forgotten, at least a generation of others came after. Forgotten means a fresh allowance, so a flood from more
+ * addresses than that is held back by the number of connections, not by this.
  *
  * @param perMinute - More than 0.
  */
 export function createRateLimit(perMinute: number, generation: number = GENERATION): RateLimit {
   const each = MINUTE / perMinute;
-  let young = new Map<string, number>();
-  let old = new Map<string, number>();
-
-  function put(key: string, full: number): void {
-    if (young.size >= generation && !young.has(key)) {
-      old = young;
-      young = new Map();
-    }
-    young.set(key, full);
-  }
+  const whole = createGenerations<string, number>(generation);
 
   return {
     take(key, now) {
-      const full = Math.max(now, young.get(key) ?? old.get(key) ?? 0) + each;
+      const full = Math.max(now, whole.get(key) ?? 0) + each;
       // Sums of fractions must not turn away the last one of a minute.
       const early = full - now - MINUTE - 1e-6;
       if (early > 0) return Math.ceil(early / 1_000);
-      put(key, full);
+      whole.set(key, full);
       return 0;
     },
     giveBack(key, now) {
-      const full = young.get(key) ?? old.get(key);
-      if (full !== undefined && full > now) put(key, full - each);
+      const full = whole.get(key);
+      if (full !== undefined && full > now) whole.set(key, full - each);
     },
-    size: () => young.size + old.size,
+    size: whole.size,
   };
 }
 

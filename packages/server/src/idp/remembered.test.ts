@@ -85,11 +85,11 @@ describe("a signature that was found to be good", () => {
     const source = await good({ alg: "ES256" });
     const check = rememberingCheck(["ES256"], async () => source);
     const [, jws] = taken(await signed());
-    for (let n = 0; n <= 10_000; n += 1) await check(`token ${n}`, jws);
-    await check("token 10000", jws);
-    expect(verifications).toBe(10_001);
+    for (let n = 0; n <= 20_000; n += 1) await check(`token ${n}`, jws);
+    await check("token 20000", jws);
+    expect(verifications).toBe(20_001);
     await check("token 0", jws);
-    expect(verifications).toBe(10_002);
+    expect(verifications).toBe(20_002);
   });
 });
 

@@ -7,9 +7,9 @@ import {
   type SignatureFault,
   type Verifier,
 } from "@credence/protocol/jws";
-import { LRUCache } from "lru-cache";
+import { createGenerations } from "../generations.ts";
 
-/** Tokens that are remembered, each with 43 characters. */
+/** Tokens that are remembered in each of two generations, each by 43 characters. */
 const REMEMBERED = 10_000;
 
 /** Checks the signature of a token that was taken apart: the fault, or `undefined` when it is good. */
@@ -23,7 +23,7 @@ export type SignatureCheck = (token: string, jws: DecodedJws) => Promise<Signatu
  * @param algorithms - Those allowed for this issuer and kind of token.
  */
 export function rememberingCheck(algorithms: readonly JwsAlgorithm[], keys: KeySource): SignatureCheck {
-  const verified = new LRUCache<string, Verifier>({ max: REMEMBERED });
+  const verified = createGenerations<string, Verifier>(REMEMBERED);
   return async (token, jws) => {
     const name = hash("sha256", token, "base64url");
     const before = verified.get(name);

@@ -1,6 +1,6 @@
 import { isObject } from "@credence/protocol";
-import { LRUCache } from "lru-cache";
 import type { AdapterPayload } from "oidc-provider";
+import { createGenerations } from "../generations.ts";
 import { type ArtifactPorts, hashed, putSealed } from "./artifacts.ts";
 import type { OpenArtifact } from "./opened.ts";
 
@@ -43,7 +43,7 @@ export interface LivenessPorts {
  */
 export type SessionAlive = (sid: string, agentId: string, now: number) => Promise<SessionLiveness>;
 
-/** Sessions whose name is remembered. */
+/** Sessions whose name is remembered, in each of two generations. */
 const REMEMBERED = 10_000;
 
 /**
@@ -51,7 +51,7 @@ const REMEMBERED = 10_000;
  * up once; whether it is there, and knows the `sid` as that agent's, each time.
  */
 export function sessionAlive({ store, open }: LivenessPorts): SessionAlive {
-  const named = new LRUCache<string, string>({ max: REMEMBERED });
+  const named = createGenerations<string, string>(REMEMBERED);
 
   async function nameOfSession(sid: string, agentId: string, now: number): Promise<string | undefined> {
     const place = placeOf(agentId, sid);
