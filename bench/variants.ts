@@ -7,8 +7,10 @@ import { compare, type Loads, median, medianRatio, perCore, perSecond } from "./
 
 /** A server beside the usual one. */
 interface Variant {
-  /** Connections at once. */
-  readonly connections?: number;
+  /** Connections at once, to it and to the usual one, by default those of every load. */
+  readonly connections?: readonly [varied: number, usual: number];
+  /** Rounds before those that count, where the usual number is too small. */
+  readonly warmUp?: number;
   readonly figures: readonly (FigureDefinition & { readonly of: (varied: Loads, usual: Loads) => number })[];
   /** What it is started with, and what is to be removed after it; `undefined` where it can not be had here. */
   open(tell: PartEffort["tell"]): Promise<{ readonly options: IdpOptions; close(): Promise<void> } | undefined>;
@@ -20,6 +22,10 @@ const SLOW_COMMIT = 5;
 const POSTGRESQL = process.env.CREDENCE_TEST_POSTGRESQL ?? "postgresql://postgres@127.0.0.1:5432/test";
 
 const twoWorkers: Variant = {
+  // For each process the same.
+  connections: [64, 32],
+  // Each of them compiles for itself.
+  warmUp: 5,
   figures: [
     {
       name: "exchange.two_workers_cpu_ratio",
@@ -40,7 +46,7 @@ const twoWorkers: Variant = {
 
 const slowCommits: Variant = {
   // More of them wait for the disk at once.
-  connections: 48,
+  connections: [64, 64],
   figures: [
     {
       name: "exchange.slow_commit_ratio",
@@ -99,12 +105,15 @@ function partOf(variant: Variant): Part {
       try {
         started.push(await startIdp(effort, opened.options));
         if (!effort.quick) started.push(await startIdp(effort));
+        const usualEffort = effortOf(effort);
+        const { connections: usually } = usualEffort;
+        const { connections = [usually, usually], warmUp = usualEffort.warmUp } = variant;
         const subjects = started.map(({ subjects: { exchange } }, index) => ({
           ...exchange,
           name: index === 0 ? `exchange, ${described(opened.options)}` : "exchange",
+          connections: connections[index] ?? usually,
         }));
-        const { connections = effortOf(effort).connections } = variant;
-        const loads = await compare(subjects, { ...effortOf(effort), connections });
+        const loads = await compare(subjects, { ...usualEffort, ...(effort.quick ? {} : { warmUp }) });
         const [varied = [], usual = varied] = [...loads.values()];
         return new Map(variant.figures.map(({ name, of }) => [name, of(varied, usual)]));
       } finally {

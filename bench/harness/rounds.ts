@@ -46,9 +46,10 @@ export async function compare(subjects: readonly Subject[], effort: Effort): Pro
 }
 
 async function loadOnce(subject: Subject, effort: Effort, rate: number): Promise<Load> {
+  const { connections = effort.connections } = subject;
   for (let guess = rate * 1.4; guess < 200_000; guess *= 2) {
-    const posts = await subject.posts(Math.ceil(guess * effort.seconds) + effort.connections);
-    const one = await load({ ...subject, ...effort, posts });
+    const posts = await subject.posts(Math.ceil(guess * effort.seconds) + connections);
+    const one = await load({ ...subject, ...effort, connections, posts });
     if (one !== undefined) return one;
   }
   throw new BenchError(`${subject.name} answers faster than requests can be made`);
