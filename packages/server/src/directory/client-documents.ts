@@ -4,7 +4,7 @@ import { checkUrl, type GuardedFetch, type GuardedResponse } from "@credence/pro
 import { jwksKeys, type KeySource, parseJwks } from "@credence/protocol/jws";
 import { type ClientMetadata, isClientIdUrl, parseClientMetadata } from "@credence/protocol/metadata";
 import { issuerKeys } from "@credence/resource";
-import { LRUCache } from "lru-cache";
+import { createGenerations } from "../generations.ts";
 import type { Store } from "../store/store.ts";
 import type { Agent } from "./types.ts";
 
@@ -93,7 +93,7 @@ function isUnavailable(failure: unknown): boolean {
  */
 export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
   const { fetch, now } = ports;
-  const states = new LRUCache<string, State>({ max: DOCUMENT_LIMITS.kept });
+  const states = createGenerations<string, State>(DOCUMENT_LIMITS.kept / 2);
   const keysAt = issuerKeys(fetch, now);
 
   function stateOf(agentId: string): State {
