@@ -57,6 +57,42 @@ describe("below the issuer", () => {
   });
 });
 
+describe("an authentication request by POST", () => {
+  const asked = {
+    client_id: "assistant",
+    redirect_uri: "http://127.0.0.1:4999/callback",
+    response_type: "code",
+    scope: "openid",
+    state: "a state & more",
+    code_challenge: "x".repeat(43),
+    code_challenge_method: "S256",
+  };
+  const post = (body: URLSearchParams | string, headers: Record<string, string> = {}) =>
+    fetch(`${house.issuer}/authorize`, { method: "POST", body, headers, redirect: "manual" });
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+
+  it("is asked again by GET, as it was, and leads to the sign-in", async () => {
+    const answer = await post(new URLSearchParams(asked));
+    expect([answer.status, answer.headers.get("cache-control")]).toEqual([303, "no-store"]);
+    const again = new URL(answer.headers.get("location") ?? "");
+    expect(again.origin + again.pathname).toBe(`${house.issuer}/authorize`);
+    expect(Object.fromEntries(again.searchParams)).toEqual(asked);
+    const { headers } = await fetch(again, { redirect: "manual" });
+    expect(headers.get("location")).toMatch(/^\/sign-in\//);
+  });
+
+  it.each<[string, string, Record<string, string>, string]>([
+    ["what is no form", "{}", { "content-type": "application/json" }, "form-content-type"],
+    ["a form with a parameter that came twice", "state=a&state=b", form, "parameter-doubled"],
+    ["more than a URL may hold", `state=${"a".repeat(8_000)}`, form, "form-too-large"],
+  ])("is refused as %s", async (_, body, headers, reason) => {
+    const answer = await post(body, headers);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: "invalid_request" });
+    expect(house.refused.at(-1)).toMatchObject({ reason });
+  });
+});
+
 describe("what a client says that it accepts", () => {
   it.each(["/token", "/revoke", "/userinfo"])("gives it no page at %s: an OAuth error is JSON", async (path) => {
     for (const body of [

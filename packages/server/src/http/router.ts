@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { randomId } from "@credence/protocol";
 import { getRequestListener } from "@hono/node-server";
 import { newReference, type Report } from "../sign-in/fault.ts";
-import { basePath, PATHS } from "../sign-in/paths.ts";
+import { basePath, PATHS, urlBelow } from "../sign-in/paths.ts";
 import type { SignIn } from "../sign-in/sign-in.ts";
 import { sourceOf, vouchForSource } from "../sign-in/source.ts";
 import { type Handler, sendPage, sendRefusal } from "./answer.ts";
+import { askAgainByGet } from "./authorization-post.ts";
 import type { BasicPorts } from "./basic.ts";
 import { clientCertificates } from "./certificate.ts";
 import { createFormEndpoint } from "./form-endpoint.ts";
@@ -53,6 +54,7 @@ export function createRouter(options: RouterOptions): Handler {
   const certificates = clientCertificates(options.clientCertHeader ?? false, options.trustedProxies);
   const token = createTokenEndpoint({ ...options, provider, certificateOf: certificates.of });
   const form = createFormEndpoint({ ...options, provider });
+  const authorization = createFormEndpoint({ ...options, provider }, askAgainByGet(urlBelow(issuer, PATHS.authorize)));
   const secure = securityHeaders(issuer);
   const vouch = vouchFor(new URL(issuer));
   const vouchSource = vouchForSource(options.trustedProxies);
@@ -71,6 +73,7 @@ export function createRouter(options: RouterOptions): Handler {
     if (path !== undefined && FOR_CLIENTS.has(path)) req.headers.accept = "application/json";
     if (path === PATHS.token) return token(req, res);
     if (path === PATHS.revoke) return form(req, res);
+    if (path === PATHS.authorize && req.method === "POST") return authorization(req, res);
     if (path !== undefined && isProviders(path)) return provider(req, res);
     return pages(req, res);
   };
