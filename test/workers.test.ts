@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Agent } from "node:http";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { findPort } from "../examples/demo/src/processes.ts";
+import { createTestSchema, type TestSchema } from "../packages/server/src/store/postgresql.testing.ts";
 import {
   childrenOf,
   exchangeAt,
@@ -95,6 +96,35 @@ describe("two workers", () => {
     const { code, output } = await server.credence("serve", "--workers", "2", "--port", port, "--data", elsewhere);
     expect(code).toBe(1);
     expect(output).toMatch(/Port \d+ on 127\.0\.0\.1 is in use by another program/);
+  });
+});
+
+describe("two workers on PostgreSQL", () => {
+  let schema: TestSchema;
+  let first: ServerProcess;
+  beforeAll(async () => {
+    schema = await createTestSchema();
+    first = await startServerProcess({ flags: ["--workers", "2", "--store", schema.url] });
+    idToken = await idTokenAt(first.issuer);
+  });
+  afterAll(async () => {
+    await first?.[Symbol.asyncDispose]();
+    await schema.drop();
+  });
+
+  test("answer, keep one record, and know within a second what an admin changed", async () => {
+    expect(childrenOf(first.child.pid ?? 0)).toHaveLength(2);
+    expect(new Set(await exchanges(30, first))).toEqual(new Set([200]));
+    expect(await first.credence("agent", "off", "assistant")).toMatchObject({ code: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(new Set(await exchanges(30, first))).toEqual(new Set([401]));
+    expect(await first.credence("agent", "on", "assistant")).toMatchObject({ code: 0 });
+    const permits = await schema.query(
+      `select count(*)::integer as events, count(distinct writer)::integer as writers
+         from audit_events where payload like '%"exchange.permitted"%'`,
+    );
+    expect(permits).toEqual([{ events: 30, writers: 2 }]);
+    expect(await first.credence("audit", "verify", "--store", schema.url)).toMatchObject({ code: 0 });
   });
 });
 
