@@ -453,6 +453,14 @@ export function storeConformance(name: string, create: () => Promise<StorePlace>
       await store.close();
       await expect(store.consume("jti", "late", 2_000)).rejects.toMatchObject({ code: "temporarily_unavailable" });
       await expect(store.keyRing()).rejects.toMatchObject({ reason: "store-unavailable" });
+      await expect(store.artifact("Session", "late")).rejects.toMatchObject({ reason: "store-unavailable" });
+    });
+
+    it("settles what was asked for just before it was closed", async () => {
+      const asked = [store.artifact("Session", "one"), store.artifactByUid("Session", "two")];
+      const settled = Promise.allSettled(asked);
+      await store.close();
+      expect(await settled).toHaveLength(2);
     });
   });
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { storeConformance } from "./conformance.testing.ts";
-import type { StorePlace } from "./data.testing.ts";
+import { CODE, type StorePlace } from "./data.testing.ts";
 import { storePath } from "./files.ts";
 import { storeLocation } from "./location.ts";
 import { lockDataDirectory } from "./lock.ts";
@@ -128,6 +128,25 @@ describe("the SQLite store", () => {
     full.close();
     await store.appendAudit([row]);
     expect(await store.auditRows("w", 0, 10)).toEqual([row]);
+    await store.close();
+  });
+
+  it("answers a look-up though another one of the same moment fails", async () => {
+    const store = await openStore(storeLocation(data));
+    await store.putArtifact(CODE);
+    const other = new DatabaseSync(storePath(data));
+    other.exec("drop table app_names");
+    other.close();
+    const [before, failed, after] = await Promise.allSettled([
+      store.artifact(CODE.model, CODE.key),
+      store.appByRelyingParty("ledger"),
+      store.artifact(CODE.model, CODE.key),
+    ]);
+    expect(failed).toMatchObject({ status: "rejected", reason: { reason: "store-unavailable" } });
+    for (const one of [before, after]) expect(one).toEqual({ status: "fulfilled", value: CODE });
+    // Nor is a transaction left open, whose state they would see for ever.
+    await store.deleteArtifact(CODE.model, CODE.key);
+    expect(await store.artifact(CODE.model, CODE.key)).toBeUndefined();
     await store.close();
   });
 

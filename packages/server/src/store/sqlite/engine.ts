@@ -7,6 +7,7 @@ export interface Engine {
   execute(sql: string, values: readonly unknown[]): StatementResult;
   /** A query, prepared once. */
   prepare(sql: string): (values: readonly unknown[]) => readonly unknown[];
+  /** Never when it is closed. */
   readonly inTransaction: boolean;
   close(): void;
 }
@@ -41,7 +42,7 @@ export function openEngine(path: string, readOnly: boolean): Engine {
       return (values) => statement.all(...bound(values));
     },
     get inTransaction() {
-      return database.isTransaction;
+      return database.isOpen && database.isTransaction;
     },
     close: () => database.close(),
   };

@@ -9,8 +9,8 @@ export interface Lookups {
 }
 
 interface Waiting {
+  /** Settles the look-up by itself: one that fails takes no other along. */
   run(): void;
-  resolve(): void;
   reject(cause: unknown): void;
 }
 
@@ -28,26 +28,26 @@ export function createLookups(engine: Engine): Lookups {
     try {
       engine.execute("begin", []);
       for (const { run } of turn) run();
-      engine.execute("commit", []);
+      // An error of the file may have ended it.
+      if (engine.inTransaction) engine.execute("commit", []);
     } catch (cause) {
-      if (engine.inTransaction) engine.execute("rollback", []);
+      // It may have been closed meanwhile. Nobody hears what is thrown here.
       for (const { reject } of turn) reject(cause);
-      return;
+      if (engine.inTransaction) engine.execute("rollback", []);
     }
-    for (const { resolve } of turn) resolve();
   }
 
   function atTurnsEnd<R>(query: () => R): Promise<R> {
     return new Promise((resolve, reject) => {
-      let found: R;
       if (waiting.length === 0) setImmediate(look);
-      waiting.push({
-        run: () => {
-          found = query();
-        },
-        resolve: () => resolve(found),
-        reject,
-      });
+      const run = () => {
+        try {
+          resolve(query());
+        } catch (cause) {
+          reject(cause);
+        }
+      };
+      waiting.push({ run, reject });
     });
   }
 
