@@ -25,6 +25,44 @@ describe("an issuer's keys", () => {
     expect(home.idp.asked.jwks).toBe(2);
   });
 
+  const { fresh, least } = ISSUER_KEY_LIMITS;
+  test.each<[string, string | undefined, number]>([
+    ["for ten minutes where their issuer says nothing", undefined, fresh],
+    ["as long as their issuer says", "public, max-age=120, must-revalidate", 120],
+    ["as long as their issuer says, in whatever case", "Public,Max-Age=120", 120],
+    ["for a minute at least", "max-age=0", least],
+    ["for a minute, where they are not to be kept at all", "private, no-store", least],
+    ["for a minute, where they are to be asked for each time", "no-cache, max-age=300", least],
+    ["for ten minutes at most", "max-age=86400", fresh],
+    ["as if nothing was said, where that can not be read", "max-age=soon", fresh],
+    ["as if nothing was said, where only shared caches are told something", "s-maxage=120", fresh],
+  ])("are kept %s", async (_, cacheControl, seconds) => {
+    await using home = await house();
+    const { published, asked } = home.idp;
+    const headers: HeadersInit = cacheControl === undefined ? {} : { "cache-control": cacheControl };
+    published.jwks = async () => Response.json({ keys: published.keys }, { headers });
+    await home.redeem();
+    published.keys = [(await newKey()).publicJwk];
+    home.clock.now = NOON + seconds - 1;
+    expect((await home.redeem()).status).toBe(200);
+    expect(asked.jwks).toBe(1);
+    home.clock.now = NOON + seconds;
+    expectRefused(await home.redeem(), 400, "invalid_grant", "id-jag-key");
+    expect(asked.jwks).toBe(2);
+  });
+
+  test("kept for a minute do not make a stranger's kid ask more often", async () => {
+    await using home = await house();
+    const { published, asked } = home.idp;
+    published.jwks = async () =>
+      Response.json({ keys: published.keys }, { headers: { "cache-control": "no-store, max-age=0" } });
+    await home.redeem();
+    const assertion = await home.idJag({}, (await newKey()).signer);
+    home.clock.now = NOON + ISSUER_KEY_LIMITS.coolDown;
+    for (let i = 0; i < 5; i++) expectRefused(await home.redeem({ assertion }), 400, "invalid_grant", "id-jag-key");
+    expect(asked.jwks).toBe(2);
+  });
+
   test("serve for a while when they can not be fetched anew, and not forever", async () => {
     await using home = await house();
     await home.redeem();

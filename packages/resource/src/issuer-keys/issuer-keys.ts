@@ -7,8 +7,10 @@ import type { TrustedIssuer } from "../redeem/customers.ts";
 
 /** Times in seconds, and the number of issuers whose keys are kept. */
 export const ISSUER_KEY_LIMITS = {
-  /** Keys are fetched anew after this. */
+  /** Keys are fetched anew after this, or sooner where the issuer's `Cache-Control` says so. */
   fresh: 600,
+  /** Whatever `Cache-Control` says, not sooner than this: no issuer is asked again with every token. */
+  least: 60,
   /** When they can not be fetched anew, old ones serve until this age. */
   stale: 3_600,
   /** An unknown `kid` makes the keys be fetched again, at most once in this time. */
@@ -19,9 +21,16 @@ export const ISSUER_KEY_LIMITS = {
   issuers: 1_000,
 } as const;
 
+interface Fetched {
+  readonly keys: KeySource;
+  /** Seconds. */
+  readonly lifetime: number;
+}
+
 interface Kept {
   keys?: KeySource;
   fetchedAt: number;
+  freshUntil: number;
   attemptedAt: number;
   failure?: unknown;
   pending?: Promise<KeySource>;
@@ -52,7 +61,8 @@ export function issuerKeys(
 
 /** The state of one issuer, moved to the end of the map: its first entry is the one unused for longest. */
 function remember(kept: Map<string, Kept>, key: string): Kept {
-  const state = kept.get(key) ?? { fetchedAt: Number.NEGATIVE_INFINITY, attemptedAt: Number.NEGATIVE_INFINITY };
+  const never = Number.NEGATIVE_INFINITY;
+  const state = kept.get(key) ?? { fetchedAt: never, freshUntil: never, attemptedAt: never };
   kept.delete(key);
   kept.set(key, state);
   const [oldest] = kept.keys();
@@ -60,7 +70,7 @@ function remember(kept: Map<string, Kept>, key: string): Kept {
   return state;
 }
 
-function remoteKeys(state: Kept, load: () => Promise<KeySource>, now: () => number): KeySource {
+function remoteKeys(state: Kept, load: () => Promise<Fetched>, now: () => number): KeySource {
   return async (header) => {
     const keys = await currentKeys(state, load, now);
     const found = await keys(header);
@@ -71,19 +81,19 @@ function remoteKeys(state: Kept, load: () => Promise<KeySource>, now: () => numb
   };
 }
 
-async function currentKeys(state: Kept, load: () => Promise<KeySource>, now: () => number): Promise<KeySource> {
-  const age = now() - state.fetchedAt;
-  if (state.keys && age < ISSUER_KEY_LIMITS.fresh) return state.keys;
+async function currentKeys(state: Kept, load: () => Promise<Fetched>, now: () => number): Promise<KeySource> {
+  const askedAt = now();
+  if (state.keys && askedAt < state.freshUntil) return state.keys;
   try {
     return await refresh(state, load, now);
   } catch (failure) {
-    if (state.keys && age < ISSUER_KEY_LIMITS.stale) return state.keys;
+    if (state.keys && askedAt - state.fetchedAt < ISSUER_KEY_LIMITS.stale) return state.keys;
     throw failure;
   }
 }
 
 /** Fetches once for all who ask at the same time, and not again right after a failure. */
-function refresh(state: Kept, load: () => Promise<KeySource>, now: () => number): Promise<KeySource> {
+function refresh(state: Kept, load: () => Promise<Fetched>, now: () => number): Promise<KeySource> {
   if (state.pending) return state.pending;
   if (state.failure !== undefined && now() - state.attemptedAt < ISSUER_KEY_LIMITS.retry) {
     return Promise.reject(state.failure);
@@ -91,8 +101,9 @@ function refresh(state: Kept, load: () => Promise<KeySource>, now: () => number)
   state.attemptedAt = now();
   state.pending = load()
     .then(
-      (keys) => {
-        Object.assign(state, { keys, fetchedAt: now(), failure: undefined });
+      ({ keys, lifetime }) => {
+        const fetchedAt = now();
+        Object.assign(state, { keys, fetchedAt, freshUntil: fetchedAt + lifetime, failure: undefined });
         return keys;
       },
       (failure: unknown) => {
@@ -110,14 +121,22 @@ async function fetchKeys(
   issuer: TrustedIssuer,
   fetch: GuardedFetch,
   keysOf: ResourceCrypto["keysOf"],
-): Promise<KeySource> {
+): Promise<Fetched> {
   const uri = issuer.jwksUri ?? (await discoverJwksUri(issuer.issuer, fetch));
   const answer = await fetch(uri, { headers: { accept: "application/jwk-set+json, application/json" } });
   if (answer.status !== 200)
     throw invalid("The issuer's keys were not answered with 200", "jwks-status", answer.status);
   const jwks = parseJwks(answer.json());
   if (jwks === undefined) throw invalid("The issuer's keys are not a JWK set", "jwks-malformed");
-  return keysOf(jwks);
+  return { keys: keysOf(jwks), lifetime: lifetimeOf(answer.headers.get("cache-control")) };
+}
+
+/** Seconds that keys are kept without asking again. @see RFC 9111 §5.2.2 */
+function lifetimeOf(cacheControl: string | null): number {
+  const { fresh, least } = ISSUER_KEY_LIMITS;
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/i.test(cacheControl ?? "")) return least;
+  const said = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(cacheControl ?? "")?.[1];
+  return said === undefined ? fresh : Math.min(fresh, Math.max(least, Number(said)));
 }
 
 /** Reads the issuer's metadata, at the places where it may stand; its `issuer` must be the one asked for, exactly. */
