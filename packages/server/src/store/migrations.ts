@@ -243,52 +243,28 @@ async function keyRotation(db: Kysely<unknown>): Promise<void> {
   await (db as Kysely<Tables>).insertInto("key_ring").values(ring).execute();
 }
 
-/** Rows read at a time. */
-const PAGE = 1_000;
-
 /** One row for each event, with its personal fields beside what the hash covers; and, where `integer` has 32 bits, room for more. */
 async function recordRows(db: Kysely<unknown>): Promise<void> {
+  const postgresql = db.getExecutor().adapter instanceof PostgresAdapter;
   await db.schema
     .alterTable("audit_events")
     .addColumn("personal", "text", (column) => column.notNull().defaultTo(""))
     .execute();
-  await movePersonal(db as Kysely<Pick<Tables, "audit_events"> & PersonalTable>);
+  // In the database: a record has millions of events.
+  const fields = postgresql
+    ? sql`json_agg(json_build_array(field, salt, value))::text`
+    : sql`json_group_array(json_array(field, salt, value))`;
+  await sql`
+    update audit_events set personal = (
+      select ${fields} from audit_personal as one
+      where one.writer = audit_events.writer and one.seq = audit_events.seq
+    ) where exists (
+      select 1 from audit_personal as any_one
+      where any_one.writer = audit_events.writer and any_one.seq = audit_events.seq
+    )`.execute(db);
   await db.schema.dropTable("audit_personal").execute();
-  if (!(db.getExecutor().adapter instanceof PostgresAdapter)) return;
+  if (!postgresql) return;
   for (const table of ["audit_events", "audit_heads"]) {
     await sql`alter table ${sql.table(table)} alter column seq type bigint`.execute(db);
-  }
-}
-
-interface PersonalTable {
-  audit_personal: { writer: string; seq: number; field: string; salt: string; value: string };
-}
-
-async function movePersonal(db: Kysely<Pick<Tables, "audit_events"> & PersonalTable>): Promise<void> {
-  for (;;) {
-    const rows = await db
-      .selectFrom("audit_personal")
-      .select(["writer", "seq"])
-      .distinct()
-      .orderBy("writer")
-      .orderBy("seq")
-      .limit(PAGE)
-      .execute();
-    if (rows.length === 0) return;
-    for (const { writer, seq } of rows) {
-      const fields = await db
-        .deleteFrom("audit_personal")
-        .where("writer", "=", writer)
-        .where("seq", "=", seq)
-        .returning(["field", "salt", "value"])
-        .execute();
-      const personal = JSON.stringify(fields.map(({ field, salt, value }) => [field, salt, value]));
-      await db
-        .updateTable("audit_events")
-        .set({ personal })
-        .where("writer", "=", writer)
-        .where("seq", "=", seq)
-        .execute();
-    }
   }
 }
