@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -248,6 +248,18 @@ describe("the admin socket", () => {
   it("is its owner's alone", () => {
     expect(statSync(socketPath(directory)).mode & 0o777).toBe(0o600);
   });
+
+  it.each(["18446744073709551616", "a b", "evil.example", ""])(
+    "answers whoever says that it is the host %j",
+    async (host) => {
+      const status = await new Promise((resolve, reject) => {
+        const asked = request({ socketPath: socketPath(directory), path: "/v1/status", headers: { host } });
+        asked.once("response", (answer) => resolve(answer.resume().statusCode)).once("error", reject);
+        asked.end();
+      });
+      expect(status).toBe(200);
+    },
+  );
 
   it("goes when the server does", async () => {
     await listener.close();

@@ -34,7 +34,12 @@ const GRACE_MS = 5_000;
 export async function listenOnSocket(app: Hono, path: string): Promise<SocketListener> {
   checkPath(path);
   await removeStale(path);
-  const server = createServer(LIMITS, getRequestListener(app.fetch));
+  const answer = getRequestListener(app.fetch);
+  const server = createServer(LIMITS, (req, res) => {
+    // A socket has no host: what a client says that it is would only become part of a URL, and some of it of none.
+    req.headers.host = "localhost";
+    return answer(req, res);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => reject(unusable(`The admin socket ${path} can not be opened.`, cause)));
     server.listen(path, resolve);

@@ -57,6 +57,15 @@ describe("below the issuer", () => {
   });
 });
 
+it.each(["", "?client_id=assistant", "?client_id=assistant&response_type=code&scope=openid&state=s"])(
+  "a step of a sign-in that is over is told so, whatever stands behind it: %s",
+  async (query) => {
+    const answer = await fetch(`${house.issuer}/authorize/constructor${query}`);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get("content-type")).toContain("text/html");
+  },
+);
+
 describe("an authentication request by POST", () => {
   const asked = {
     client_id: "assistant",

@@ -74,6 +74,8 @@ export function createRouter(options: RouterOptions): Handler {
     if (path === PATHS.token) return token(req, res);
     if (path === PATHS.revoke) return form(req, res);
     if (path === PATHS.authorize && req.method === "POST") return authorization(req, res);
+    // Steps of an authorization have no parameters, and oidc-provider would fail over those that somebody adds.
+    if (path?.startsWith(`${PATHS.authorize}/`)) req.url = base + path;
     if (path !== undefined && isProviders(path)) return provider(req, res);
     return pages(req, res);
   };
