@@ -121,7 +121,7 @@ export function errorOfBody(
   const said = error ?? `HTTP status ${status}`;
   const message = [
     `${capital(LEG_NAMES[where.leg])} was refused by ${where.party}: ${said}${description ? ` (${description})` : ""}.`,
-    where.leg === "sign-in" ? signInAdvice(error) : where.leg === "code-flow" ? undefined : ADVICE[code],
+    where.leg === "sign-in" ? signInAdvice(error, code) : where.leg === "code-flow" ? undefined : ADVICE[code],
     decisionId ? whereOnRecord(code, decisionId) : undefined,
   ];
   return new AgentError(message.filter(Boolean).join(" "), {
@@ -144,9 +144,11 @@ function whereOnRecord(code: string, decisionId: string): string {
   return `It is on record there as decision ${decisionId}.`;
 }
 
+const NOT_MENDED_BY_SIGN_IN = ["invalid_client", "unauthorized_client", "temporarily_unavailable", "slow_down"];
+
 /** At the sign-in most is worth another one, and some is not. */
-function signInAdvice(error: string | undefined): string | undefined {
-  if (error === "invalid_client" || error === "unauthorized_client") return ADVICE[error];
+function signInAdvice(error: string | undefined, code: string): string | undefined {
+  if (NOT_MENDED_BY_SIGN_IN.includes(code)) return ADVICE[code];
   // OpenID Connect Core Unmet Authentication Requirements §2: the same question would get the same answer.
   if (error === "unmet_authentication_requirements") {
     return "The person has no way to sign in that is as strong as asked: let them set one up at their IdP, then begin again.";

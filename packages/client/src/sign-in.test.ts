@@ -86,6 +86,30 @@ describe("a sign-in", () => {
     expect(error.message).not.toContain("Begin the sign-in again");
   });
 
+  it.each<[string, number, Record<string, unknown>, Record<string, string>, Record<string, unknown>]>([
+    [
+      "is unavailable",
+      503,
+      { error: "temporarily_unavailable", decision_id: "d-9" },
+      { "retry-after": "7" },
+      { code: "temporarily_unavailable", retryAfter: 7, decisionId: "d-9" },
+    ],
+    ["is unavailable and does not say how", 503, {}, {}, { code: "temporarily_unavailable" }],
+    ["has too much to do", 429, { error: "slow_down" }, { "retry-after": "3" }, { code: "slow_down", retryAfter: 3 }],
+  ])("at an IdP that %s may be finished later", async (_name, status, body, headers, expected) => {
+    const { finish, url } = await world.agent().startSignIn({ redirectUri });
+    const back = await walk(url);
+    const { handler } = world.idp.server;
+    world.idp.server.handler = (request) =>
+      new URL(request.url).pathname === "/token" ? json(body, status, headers) : handler(request);
+    const error = await failure(finish(back));
+    expect(error).toMatchObject({ ...expected, leg: "sign-in", party: world.idp.issuer, retry: "wait", status });
+    expect(error.message).toMatch(/(Try again later|Wait, then try again)\./);
+    expect(error.message).not.toContain("Begin the sign-in again");
+    world.idp.server.handler = handler;
+    expect((await (await finish(back)).fetch(world.url)).status).toBe(200);
+  });
+
   it("that asks for more than the person has does not advise to ask the same again", async () => {
     const started = await world.agent().startSignIn({ redirectUri, acrValues: "phrh" });
     const back = new URL(redirectUri);
@@ -199,6 +223,24 @@ describe("a renewal", () => {
     const error = await failure(session.token(call()));
     expect(error).toMatchObject({ code: "response_invalid", reason: "subject-differs" });
     expect(world.idp.counts.exchange).toBe(0);
+  });
+
+  it("that finds the IdP's token endpoint unavailable leaves the refresh token for later", async () => {
+    const session = await world.signIn();
+    world.clock.seconds += 601;
+    const { handler } = world.idp.server;
+    world.idp.server.handler = (request) =>
+      new URL(request.url).pathname === "/token"
+        ? json({ error: "temporarily_unavailable" }, 503, { "retry-after": "5" })
+        : handler(request);
+    expect(await failure(session.token(call()))).toMatchObject({
+      code: "temporarily_unavailable",
+      leg: "sign-in",
+      retry: "wait",
+      retryAfter: 5,
+    });
+    world.idp.server.handler = handler;
+    expect((await session.token(call())).scope).toBe("ledger.read");
   });
 
   it("that fails for want of a network leaves the refresh token for later", async () => {

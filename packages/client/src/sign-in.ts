@@ -24,7 +24,7 @@ import {
   tokenRevocation,
 } from "openid-client";
 import { takesProofs } from "./dpop.ts";
-import { AgentError, errorOfBody, placed, placeError, type Where } from "./errors.ts";
+import { AgentError, errorOfAnswer, errorOfBody, placed, placeError, type Where } from "./errors.ts";
 import type { AgentContext } from "./options.ts";
 
 /** What a sign-in gave: enough to act for the person until it is over. Secret. */
@@ -240,14 +240,14 @@ async function withIdp<T>(
     const metadata = await context.discovery.identityProvider(context.idp.issuer);
     try {
       // openid-client clones the document; its type wants mutable lists, ours are not.
-      return await run(configure(context, metadata as unknown as ServerMetadata), where);
+      return await run(configure(context, metadata as unknown as ServerMetadata, where), where);
     } catch (cause) {
       throw translate(cause, where);
     }
   });
 }
 
-function configure(context: AgentContext, metadata: ServerMetadata): Configuration {
+function configure(context: AgentContext, metadata: ServerMetadata, where: Where): Configuration {
   const { client } = context.idp;
   // A public client's refresh token is bound to its key (RFC 9449 §5); a confidential one's is bound to its credential.
   const read = metadata as AuthorizationServerMetadata;
@@ -282,6 +282,8 @@ function configure(context: AgentContext, metadata: ServerMetadata): Configurati
       }
       answer = await send();
     }
+    // Worth another try, and maybe with the time to wait in a header: openid-client reads neither that nor a body of 503.
+    if (answer.status === 503 || answer.status === 429) throw errorOfAnswer(answer, where);
     const empty = answer.status === 204 || answer.status === 304;
     const headers = new Headers(answer.headers);
     // Which error it is stands in the body (RFC 6749 §5.2); with this header openid-client would not read that.
