@@ -71,6 +71,14 @@ describe("an event as a line", () => {
     );
   });
 
+  it("is shown though its time is none that a calendar has", () => {
+    for (const time of [1e300, -1e15, Number.NaN]) {
+      expect(eventLine({ ...DENIED, time }, { colour: false, widths: [] })).toMatch(
+        /^\(no time\) {2}exchange\.denied .*d-2$/,
+      );
+    }
+  });
+
   it("is coloured only where asked, and says the verdict in words in either case", () => {
     const colourless = eventLine(PERMITTED, { colour: false, widths: [] });
     const coloured = eventLine(PERMITTED, { colour: true, widths: [] });

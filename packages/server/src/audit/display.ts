@@ -69,8 +69,10 @@ export function eventJson(event: object): string {
   return JSON.stringify(snakeCase(event)).replace(UNPRINTABLE, jsonEscape);
 }
 
+/** Whoever changed the record may have left a time that is none: what else is there is still to be seen. */
 function displayTime(seconds: number): string {
-  return new Date(seconds * 1_000).toISOString().replace("T", " ").replace("Z", "");
+  const time = new Date(seconds * 1_000);
+  return Number.isNaN(time.getTime()) ? "(no time)" : time.toISOString().replace("T", " ").replace("Z", "");
 }
 
 function who(event: RecordedEvent): string {
