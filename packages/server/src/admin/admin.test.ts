@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -260,6 +262,21 @@ describe("the admin socket", () => {
       expect(status).toBe(200);
     },
   );
+
+  it("ends whoever does not finish the headers in ten seconds", async () => {
+    const started = Date.now();
+    const socket = connect(socketPath(directory)).setEncoding("latin1");
+    let answer = "";
+    socket.on("data", (text: string) => {
+      answer += text;
+    });
+    socket.write("GET /v1/status HTTP/1.1\r\nhost: localhost\r\nx: ");
+    await once(socket, "close");
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    const seconds = (Date.now() - started) / 1_000;
+    expect(seconds).toBeGreaterThan(9);
+    expect(seconds).toBeLessThan(20);
+  }, 60_000);
 
   it("goes when the server does", async () => {
     await listener.close();

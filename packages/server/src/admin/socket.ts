@@ -22,7 +22,14 @@ const OTHERS = 0o077;
 const OWNER_ONLY = 0o600;
 /** What the kernel takes for a socket's path, in bytes; with one for the end of the string. @see unix(7) */
 const PATH_LIMIT = 107;
-const LIMITS = { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 1_000 };
+const LIMITS = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 1_000,
+  /** How often Node looks for those whose time is over: every half minute, where nothing is said. */
+  connectionsCheckingInterval: 1_000,
+};
 const GRACE_MS = 5_000;
 
 /**
