@@ -51,7 +51,8 @@ export function readAnswer(message: string): WorkerAnswer {
 
 /** A text stands as its length, and anything else in a list: each text itself comes after the shape, and needs no escapes there. */
 type ValueShape = number | readonly [unknown];
-type StatementShape = readonly [sql: number, rows: readonly (readonly ValueShape[])[]];
+/** SQL stands here itself: it is kept with what is prepared of it, and a part of the message would keep all of it. */
+type StatementShape = readonly [sql: string, rows: readonly (readonly ValueShape[])[]];
 
 function writtenCommit(units: readonly Unit[]): string {
   let texts = "";
@@ -60,9 +61,7 @@ function writtenCommit(units: readonly Unit[]): string {
     texts += value;
     return value.length;
   };
-  const shape = units.map((unit) =>
-    unit.map(({ sql, values }) => [shapeOf(sql), values.map((row) => row.map(shapeOf))]),
-  );
+  const shape = units.map((unit) => unit.map(({ sql, values }) => [sql, values.map((row) => row.map(shapeOf))]));
   return `${JSON.stringify(shape)}\n${texts}`;
 }
 
@@ -75,9 +74,7 @@ function readCommit(message: string): WorkerQuestion {
     return message.slice(at - length, at);
   };
   const read = (one: ValueShape): unknown => (typeof one === "number" ? take(one) : one[0]);
-  const units = shape.map((unit) =>
-    unit.map(([sql, rows]) => ({ sql: take(sql), values: rows.map((row) => row.map(read)) })),
-  );
+  const units = shape.map((unit) => unit.map(([sql, rows]) => ({ sql, values: rows.map((row) => row.map(read)) })));
   return { kind: "commit", units };
 }
 
