@@ -78,6 +78,8 @@ export async function handToProvider(
   ports: Pick<FormEndpointPorts, "provider" | "beforeSignIn"> & BasicPorts,
 ): Promise<void> {
   const { authorization } = req.headers;
+  // RFC 6749 §5.1. oidc-provider says so at the token endpoint, and not where a token is revoked.
+  res.setHeader("cache-control", "no-store");
   await ports.beforeSignIn?.(new URLSearchParams(body.toString("utf8")));
   const normal = authorization === undefined ? {} : { authorization: await normalizeBasic(authorization, ports) };
   ports.provider(replay(req, body, normal), res);

@@ -1,6 +1,7 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startHouse, type TestHouse } from "../sign-in/house.testing.ts";
+import { SECRET, startHouse, type TestHouse } from "../sign-in/house.testing.ts";
+import { basic } from "../sign-in/journeys.testing.ts";
 
 let house: TestHouse;
 
@@ -115,6 +116,36 @@ describe("what a client says that it accepts", () => {
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.headers.get("content-type")).toContain("application/json");
       expect(await answer.json()).toMatchObject({ error: expect.stringMatching(/^[a-z_]+$/) });
+    }
+  });
+});
+
+describe("what the revocation endpoint answers", () => {
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  const authenticated = { ...form, authorization: basic("assistant", SECRET) };
+  it.each<[string, number, RequestInit]>([
+    ["a token that is none", 200, { body: "token=a", headers: authenticated }],
+    ["no token", 400, { body: "", headers: authenticated }],
+    ["two tokens", 400, { body: "token=a&token=b", headers: authenticated }],
+    ["somebody unknown", 400, { body: "token=a", headers: form }],
+    ["a wrong secret", 401, { body: "token=a", headers: { ...form, authorization: basic("assistant", "wrong") } }],
+    ["what is no form", 400, { body: "{}", headers: { "content-type": "application/json" } }],
+    ["too large a form", 400, { body: `token=${"a".repeat(100_000)}`, headers: form }],
+    ["another method", 405, { method: "DELETE" }],
+  ])("to %s, with %i, is not to be kept", async (_, status, init) => {
+    const answer = await fetch(`${house.issuer}/revoke`, { method: "POST", ...init });
+    expect([answer.status, answer.headers.get("cache-control")]).toEqual([status, "no-store"]);
+  });
+
+  it("when it fails, with 500, is not to be kept", async () => {
+    const own = await startHouse();
+    try {
+      await own.store.close();
+      const body = new URLSearchParams({ token: "a", client_id: "assistant", client_secret: SECRET });
+      const answer = await fetch(`${own.issuer}/revoke`, { method: "POST", body });
+      expect([answer.status, answer.headers.get("cache-control")]).toEqual([500, "no-store"]);
+    } finally {
+      await own.stop();
     }
   });
 });
