@@ -1,4 +1,5 @@
 /** Client authentication at its bounds, and which detail the record has of a refusal. */
+import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { authenticateClient, CLIENT_ASSERTION_TYPE, parseBasic, readClientAuth } from "./client-auth.ts";
 import { parseForm } from "./form.ts";
@@ -138,6 +139,55 @@ describe("a Basic header", () => {
     ],
   ])("%s", (_, header, pairs) => {
     expect(parseBasic(header)).toEqual(pairs);
+  });
+
+  /** Every reading that RFC 6749 §2.3.1 and forgetful peers allow, in their order, each once. */
+  function readingsOf(text: string): unknown {
+    const decode = (part: string): string => new URLSearchParams(`x=${part.replaceAll("&", "%26")}`).get("x") ?? "";
+    const isEncoded = (part: string): boolean => {
+      try {
+        return decodeURIComponent(part) !== undefined;
+      } catch {
+        return false;
+      }
+    };
+    const colons = [...text].flatMap((sign, at) => (sign === ":" ? [at] : []));
+    const divided = [...colons.slice(0, 1), ...colons.slice(-1)].map((at) => [text.slice(0, at), text.slice(at + 1)]);
+    const decoded = divided.slice(0, 1).filter((parts) => parts.every(isEncoded));
+    const pairs = [...decoded.map((parts) => parts.map(decode)), ...divided];
+    const named = pairs.flatMap(([clientId = "", secret = ""]) => (clientId === "" ? [] : [{ clientId, secret }]));
+    const once = [...new Map(named.map((pair) => [JSON.stringify(pair), pair])).values()];
+    return once.length === 0 ? undefined : once;
+  }
+
+  test("means the same, whichever signs it has: one that can be read in one way alone, too", () => {
+    const plain = fc.constantFrom("a", "b", "é", " ", "/", "=", "&");
+    const any = fc.oneof(plain, fc.constantFrom(":", "%", "+", "%41", "%3A", "%2B", "%ff"));
+    const text = (sign: fc.Arbitrary<string>) => fc.array(sign, { maxLength: 5 }).map((signs) => signs.join(""));
+    const oneWay = fc.tuple(text(plain), text(plain)).map((parts) => parts.join(":"));
+    const texts = fc.oneof(
+      text(any),
+      fc.tuple(text(any), text(any)).map((parts) => parts.join(":")),
+      oneWay,
+    );
+    fc.assert(
+      fc.property(texts, (sent) => {
+        expect(parseBasic(`Basic ${Buffer.from(sent).toString("base64")}`)).toEqual(readingsOf(sent));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each<[string, readonly object[] | undefined]>([
+    ["a:b", [{ clientId: "a", secret: "b" }]],
+    ["a:", [{ clientId: "a", secret: "" }]],
+    ["a:é /=", [{ clientId: "a", secret: "é /=" }]],
+    [":b", undefined],
+    [":", undefined],
+    ["ab", undefined],
+    ["a+b", undefined],
+  ])("of %j can be read in one way, or in none", (text, pairs) => {
+    expect(parseBasic(`Basic ${Buffer.from(text).toString("base64")}`)).toEqual(pairs);
   });
 
   test("that can not be read, or names another client than the body, is told apart in the record", async () => {
