@@ -108,9 +108,27 @@ async function* backwards(store: AuditReader, writer: string, last: number, afte
   let reached = last;
   for (let size = 1; reached > after; size = PAGE) {
     const from = Math.max(after, reached - size);
-    yield* (await readPage(store, writer, from, reached - from, startedAt)).toReversed();
-    reached = from;
+    const read = await readPage(store, writer, from, reached - from, startedAt);
+    // Where rows are missing, as many as were asked for reach further.
+    const events = read.filter(({ seq }) => seq <= reached);
+    yield* events.toReversed();
+    reached = events.length > 0 ? from : await beforeGap(store, writer, after, from);
   }
+}
+
+/**
+ * Whoever changed the record may have left a gap of any length. Halves it until there is a page to read.
+ * @returns what no row lies between and `from`.
+ */
+async function beforeGap(store: AuditReader, writer: string, after: number, from: number): Promise<number> {
+  let [low, high] = [after, from];
+  while (high - low > PAGE) {
+    const middle = Math.floor((low + high) / 2);
+    const [row] = await store.auditRows(writer, middle, 1);
+    if (row !== undefined && row.seq <= from) low = middle;
+    else high = middle;
+  }
+  return high;
 }
 
 async function readPage(
