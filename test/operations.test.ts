@@ -4,8 +4,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { findPort } from "../examples/demo/src/processes.ts";
+import { createTestCluster } from "../packages/server/src/store/postgresql.testing.ts";
 import { SECRETS } from "./house.testing.ts";
 import {
   type Answered,
@@ -182,4 +184,36 @@ describe("a PostgreSQL that is stopped", () => {
     start();
     await expectBack(server, idToken, "--store", store);
   });
+});
+
+test("a PostgreSQL that hangs makes the server not ready in time and its exchanges fail, and when it goes on all is well again", async () => {
+  const cluster = await createTestCluster();
+  try {
+    const store = cluster.url;
+    await using server = await startServerProcess({ flags: ["--store", store] });
+    const idToken = await idTokenAt(server.issuer);
+    expect((await exchangeAt(server.issuer, idToken, connections)).status).toBe(200);
+    await until(async () => (await readiness(server)).status === 200);
+    // What was answered a moment ago counts no more.
+    await sleep(1_100);
+
+    cluster.pause();
+    const pausedAt = performance.now();
+    const answers = Promise.all(Array.from({ length: 12 }, () => exchangeAt(server.issuer, idToken, connections)));
+    const { status } = await readiness(server);
+    const waited = performance.now() - pausedAt;
+    for (const answer of await answers) {
+      expect(answer).toMatchObject({ status: 503, body: { error: "temporarily_unavailable" } });
+      expect(answer.body).not.toHaveProperty("access_token");
+    }
+    expect(status).toBe(503);
+    // Three seconds, on a machine that is busy.
+    expect(waited).toBeLessThan(4_000);
+    await expectAway(server, idToken);
+
+    cluster.resume();
+    await expectBack(server, idToken, "--store", store);
+  } finally {
+    cluster.dispose();
+  }
 });

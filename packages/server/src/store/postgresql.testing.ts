@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +40,10 @@ export interface TestCluster {
   start(): void;
   /** As an operator would who can not wait: sessions are cut. */
   stop(): void;
+  /** Stops its processes in their tracks: connections stay, and new ones are made by the kernel, but nobody answers. */
+  pause(): void;
+  /** Lets them go on. */
+  resume(): void;
   dispose(): void;
 }
 
@@ -60,11 +64,28 @@ export async function createTestCluster(): Promise<TestCluster> {
   const start = () => run("pg_ctl", ["-D", data, "-o", options, "-l", join(directory, "log"), "-w", "start"]);
   const stop = () => run("pg_ctl", ["-D", data, "-m", "immediate", "-w", "stop"]);
   start();
+  let paused: readonly number[] = [];
+  const resume = (): void => {
+    for (const pid of paused.toReversed()) process.kill(pid, "SIGCONT");
+    paused = [];
+  };
   return {
     url: `postgresql://credence@127.0.0.1:${port}/postgres`,
     start,
     stop,
+    pause() {
+      const [postmaster = ""] = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n");
+      // First the one that makes the others: each of them is a group of its own.
+      process.kill(Number(postmaster), "SIGSTOP");
+      const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, "utf8")
+        .split(" ")
+        .filter(Boolean);
+      for (const pid of children) process.kill(Number(pid), "SIGSTOP");
+      paused = [postmaster, ...children].map(Number);
+    },
+    resume,
     dispose() {
+      resume();
       try {
         stop();
       } catch {
