@@ -421,6 +421,12 @@ export function storeConformance(name: string, create: () => Promise<StorePlace>
         expect(await store.auditExtents()).toEqual([{ writer: "w", lastSeq: many }]);
         expect(await store.auditHeads()).toEqual([head]);
       });
+      it("reads no row as another one, should its place be none that counts reach", async () => {
+        await store.appendAudit([auditRow(2 ** 53)]);
+        await expect(store.auditRows("w", 0, 10)).rejects.toMatchObject({ reason: "store-unavailable" });
+        await expect(store.auditExtents()).rejects.toMatchObject({ reason: "store-unavailable" });
+        expect(await store.auditRows("v", 0, 10)).toEqual([]);
+      });
       it("keeps all of an append or none of it", async () => {
         await store.appendAudit([auditRow(1)]);
         await expect(store.appendAudit([auditRow(2), auditRow(1)])).rejects.toThrow();

@@ -11,9 +11,16 @@ const ANSWER_WITHIN = 7_000;
 /** `int8`: counts, and no count of ours reaches 2⁵³. */
 const INT8 = 20;
 
+/** Rounded, one row would pass for another: what is none of our counts can not be read, as in SQLite. */
+function exactly(count: string): number {
+  const number = Number(count);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${count} is too large to be a count`);
+  return number;
+}
+
 const types: pg.CustomTypesConfig = {
   getTypeParser(oid, format) {
-    if (oid === INT8 && format !== "binary") return Number;
+    if (oid === INT8 && format !== "binary") return exactly;
     return pg.types.getTypeParser(oid, format);
   },
 };
