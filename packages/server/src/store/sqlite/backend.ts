@@ -85,7 +85,10 @@ async function connect(
   }
 }
 
-/** The revision, read once for all that one turn of the event loop asks: what was answered before this turn, it sees. */
+/**
+ * The revision, read once for all that one turn of the event loop asks. Whoever asks after a look-up does so at a turn's end, and what
+ * they were told serves the next turn as well: what another process has changed is seen a turn later at the most.
+ */
 function revisionOf(engine: Engine): Pick<Backend, "organizationRevision" | "organizationChanged"> {
   const query = engine.prepare("select revision from organization where id = ?");
   let current: number | undefined;
