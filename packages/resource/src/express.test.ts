@@ -43,8 +43,12 @@ describeAdapter("Express", makeApp());
 describeAdapter("Express 4", makeApp(undefined, express4));
 
 describe("behind a body parser that came first", () => {
-  test("a token request is an error of the set-up that says how to mend it", async () => {
-    await using home = await appHouse(makeApp(express.urlencoded({ extended: false })));
+  test.each([
+    ["Express", express],
+    ["Express 4, which hears of no promise that rejects", express4],
+  ])("a token request is an error of the set-up that says how to mend it: %s", async (_, framework) => {
+    faults.length = 0;
+    await using home = await appHouse(makeApp(framework.urlencoded({ extended: false }), framework));
     expect((await home.redeem()).status).toBe(500);
     const fault = faults.at(-1);
     expect(fault).toBeInstanceOf(CredenceError);

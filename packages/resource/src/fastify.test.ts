@@ -55,6 +55,20 @@ test("a hook for a whole instance guards every route of it", async () => {
   expect((await home.send("/api/people", { headers })).json).toEqual({ account: "acme/alice" });
 });
 
+test("an answer of the token endpoint is JSON, whatever type a hook before it has set", async () => {
+  const typed: MakeApp = async (server) => {
+    const app = fastify();
+    app.addHook("onRequest", async (_request, reply) => void reply.type("text/html"));
+    await app.register(authorizationServer(server));
+    await app.ready();
+    return (req, res) => app.routing(req, res);
+  };
+  await using home = await appHouse(typed);
+  const answer = await home.redeem();
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-type")).toMatch(/^application\/json(;|$)/);
+});
+
 test("HTTP/2 too: an ID-JAG is redeemed, and a token that is bound to a certificate opens with it alone", async () => {
   const [listener, known] = [
     newCertificate("ledger, at the end of a TLS connection"),

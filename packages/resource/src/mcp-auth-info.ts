@@ -33,7 +33,8 @@ export function authInfoOf(token: string, claims: AccessTokenClaims): McpAuthInf
   };
 }
 
-/** The access token of a request that was let through, as its `Authorization` header carries it. */
+/** The access token of a request that was let through: what its `Authorization` header has behind the scheme. */
 export function tokenOf(authorization: string | null | undefined): string {
-  return authorization?.replace(/^\S+\s*/, "").trim() ?? "";
+  const [, ...token] = (authorization ?? "").split(" ");
+  return token.join("").trim();
 }

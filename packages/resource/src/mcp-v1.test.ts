@@ -1,6 +1,7 @@
 import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ServerError } from "@modelcontextprotocol/sdk/server/auth/errors.js";
 import { requireBearerAuth } from "@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
@@ -9,7 +10,7 @@ import { describe, expect, test } from "vitest";
 import { newCertificate, type TestCertificate } from "../../../test/certificates.testing.ts";
 import { type AppHouse, appHouse, type MakeApp } from "./adapters.testing.ts";
 import { authorizationServer } from "./express.ts";
-import { mcpAuthorize, mcpBearerAuth } from "./mcp-v1.ts";
+import { mcpAuthorize, mcpBearerAuth, mcpTokenVerifier } from "./mcp-v1.ts";
 import type { ResourceServer } from "./server.ts";
 
 type Gate = (server: ResourceServer, scopes: readonly string[]) => RequestHandler;
@@ -127,6 +128,46 @@ test("mcpAuthorize takes a token that is bound to a DPoP key with its proof, and
   for (const authorization of [`DPoP ${token}`, `Bearer ${token}`]) {
     expect((await home.send("/api", { method: "POST", headers: { authorization } })).status).toBe(401);
   }
+});
+
+test("the SDK's own gate takes any good token where no scopes are named", async () => {
+  await using home = await appHouse(makeApp((server) => requireBearerAuth(mcpBearerAuth(server))));
+  const authorization = `Bearer ${await home.token()}`;
+  expect((await home.send("/api/write", { headers: { authorization } })).status).toBe(200);
+});
+
+test("what the gate lets in carries the token itself, and what fails gets no claims", async () => {
+  await using home = await appHouse(makeApp(ownGate));
+  const token = await home.token("ledger.read ledger.write");
+  const fault = new Error("the server is broken");
+  const seen: unknown[] = [];
+  const answer =
+    (gate: ReturnType<typeof mcpAuthorize>): MakeApp =>
+    () =>
+    (req, res) =>
+      void gate(req, res, (error) => {
+        seen.push([error, "auth" in req && req.auth]);
+        res.end();
+      });
+  const headers = { authorization: `Bearer ${token}` };
+  await using good = await appHouse(answer(mcpAuthorize(home.server)));
+  await good.send("/", { headers });
+  await using broken = await appHouse(answer(mcpAuthorize({ ...home.server, authorize: () => Promise.reject(fault) })));
+  await broken.send("/", { headers });
+  expect(seen).toEqual([
+    [undefined, expect.objectContaining({ token, scopes: ["ledger.read", "ledger.write"] })],
+    [fault, false],
+  ]);
+});
+
+test("the SDK's verifier by itself: the resource shows at the start, and a check that can not run is a ServerError", async () => {
+  await using home = await appHouse(makeApp(sdkGate));
+  expect(() => mcpTokenVerifier(home.server, { resource: "https://x.example" })).toThrow("Name one of");
+  const verifier = mcpTokenVerifier(home.server);
+  const token = await home.token();
+  expect(await verifier.verifyAccessToken(token)).toMatchObject({ token, clientId: "ledger-assistant" });
+  home.alive.down = true;
+  await expect(verifier.verifyAccessToken(token)).rejects.toBeInstanceOf(ServerError);
 });
 
 test("the SDK's own gate never takes a bound token", async () => {

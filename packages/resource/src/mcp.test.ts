@@ -54,6 +54,12 @@ describe("behind the MCP SDK's requireBearerAuth", () => {
     expect(challenge).toContain(`decision ${event?.decisionId}`);
   });
 
+  test("the gate asks for the scopes that are named, and for none where none are", async () => {
+    await using home = await house(today);
+    expect(mcpBearerAuth(home.server, { scopes: ["ledger.read"] }).requiredScopes).toEqual(["ledger.read"]);
+    expect(mcpBearerAuth(home.server).requiredScopes).toEqual([]);
+  });
+
   test("a token that has expired by the server's clock: 401, whatever the SDK's clock says", async () => {
     const clock = { now: Math.floor(Date.now() / 1_000) };
     await using home = await house(() => ({ now: () => clock.now }));
@@ -193,6 +199,14 @@ describe("behind mcpAuthorize, which takes bound tokens too", () => {
     for (const context of [{ certificate: other.der }, {}, undefined]) {
       expect(await authorize(request(), context)).toMatchObject({ status: 401 });
     }
+  });
+
+  test("what is let in carries the token itself, without its scheme", async () => {
+    await using home = await house();
+    const token = String((await home.redeem()).body.access_token);
+    const headers = { authorization: `Bearer ${token}` };
+    const auth = await mcpAuthorize(home.server)(new Request(home.resource, { headers }));
+    expect(auth).toMatchObject({ token });
   });
 
   test("a sign-in that is not good enough for the call: 401 that says what to step up to", async () => {

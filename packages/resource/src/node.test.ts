@@ -5,6 +5,7 @@ import { type AddressInfo, connect, type Server } from "node:net";
 import { describe, expect, test } from "vitest";
 import { appHouse, describeAdapter, type MakeApp } from "./adapters.testing.ts";
 import { accessOf, authorizationServer, protect } from "./node.ts";
+import type { ResourceServer } from "./server.ts";
 
 /** The smallest application that `node:http` can be: no framework at all. */
 const makeApp: MakeApp = (server, options) => {
@@ -93,6 +94,49 @@ describe("what HTTP allows and nobody sends", () => {
     const large = `POST /token HTTP/1.1\r\nHost: ledger.example\r\n${form}\r\n\r\n${"x".repeat(500_000)}`;
     const answers = await raw(home.url, `${large}GET /jwks HTTP/1.1\r\n${rest}`);
     expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
+  });
+});
+
+describe("what is not ours, or can not be served", () => {
+  test("a form for another path is the app's, whole", async () => {
+    await using home = await appHouse((server) => {
+      const own = authorizationServer(server);
+      return (req, res) => void own(req, res, async () => res.end(Buffer.concat(await req.toArray())));
+    });
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const answer = await home.send("/sign-in", { method: "POST", headers, body: "name=alice" });
+    expect(answer).toMatchObject({ status: 200, text: "name=alice" });
+    expect(home.events).toEqual([]);
+  });
+
+  test("TRACE is told that no method is allowed", async () => {
+    await using home = await appHouse(makeApp);
+    const socket = connect(Number(new URL(home.url).port), "127.0.0.1");
+    socket.end("TRACE /api/entries HTTP/1.1\r\nHost: ledger.example\r\nConnection: close\r\n\r\n");
+    const answer = Buffer.concat(await socket.toArray()).toString("utf8");
+    expect(answer).toMatch(/^HTTP\/1\.1 405/);
+    expect(answer).toMatch(/^allow: *\r$/im);
+  });
+
+  test("what fails goes to next, and nobody gets in", async () => {
+    const fault = new Error("the server is broken");
+    const fails = () => Promise.reject(fault);
+    const errors: unknown[] = [];
+    const broken = (make: (server: ResourceServer) => ReturnType<typeof protect>): MakeApp => {
+      return ({ tokenEndpoint: _own, ...server }) => {
+        const gate = make({ ...server, authorize: fails, tryFetch: fails });
+        return (req, res) =>
+          void gate(req, res, (error) => {
+            errors.push(error);
+            res.end(error === undefined ? "in" : "");
+          });
+      };
+    };
+    for (const make of [authorizationServer, protect]) {
+      await using home = await appHouse(broken((server) => make(server)));
+      expect((await home.send("/api/entries")).text).toBe("");
+    }
+    expect(errors).toEqual([fault, fault]);
   });
 });
 

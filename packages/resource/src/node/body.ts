@@ -13,9 +13,8 @@ export function readNodeForm(req: NodeIncoming): Promise<Result<Form>> {
     const chunks: Uint8Array[] = [];
     let size = 0;
     const end = (form: Result<Form>): void => {
+      // What still comes flows on and is lost, within the listener's time limit: nobody who is still sending reads the answer.
       req.off("data", take).off("end", whole).off("close", broken).off("error", broken);
-      // The answer is read by nobody who is still sending: let them finish, within the listener's time limit.
-      req.resume();
       resolve(form);
     };
     const take = (chunk: Uint8Array): void => {

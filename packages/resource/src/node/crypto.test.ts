@@ -1,6 +1,7 @@
+import crypto from "node:crypto";
 import { generateSigningKey, importSigner } from "@credence/protocol/jws";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { keysOfSets, webCrypto } from "../crypto.ts";
 import { house } from "../house.testing.ts";
 import { nodeCrypto } from "../node.ts";
@@ -13,6 +14,20 @@ test("node:crypto hashes as WebCrypto does, whatever the text", async () => {
       expect(await nodeCrypto.sha256(text)).toBe(await webCrypto.sha256(text));
     }),
   );
+});
+
+test("a Node before 20.12, which has no crypto.hash, hashes to the same", async () => {
+  const { hash } = crypto;
+  vi.resetModules();
+  Reflect.deleteProperty(crypto, "hash");
+  try {
+    const { nodeCrypto: older } = await import("./crypto.ts");
+    for (const text of ["", "abc", "Zürich \u{1f511}"]) {
+      expect(await older.sha256(text)).toBe(await webCrypto.sha256(text));
+    }
+  } finally {
+    Object.assign(crypto, { hash });
+  }
 });
 
 test("a server with node:crypto redeems, and takes a token of one with WebCrypto on the same keys", async () => {

@@ -128,7 +128,7 @@ function unreadBody(req: NodeIncoming): ReadableStream<Uint8Array> {
 function keptBody(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      if (bytes.byteLength > 0) controller.enqueue(bytes);
+      controller.enqueue(bytes);
       controller.close();
     },
   });

@@ -3,12 +3,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { describe, expect, test } from "vitest";
+import { newCertificate } from "../../../../test/certificates.testing.ts";
 import { basic, CLIENT, type House, house } from "../house.testing.ts";
 import { authorizationServer } from "../node.ts";
 import type { ResourceServer } from "../server.ts";
 
 const FORM = "Content-Type: application/x-www-form-urlencoded";
 const AUTHORIZATION = `Authorization: ${basic(CLIENT.clientId, CLIENT.clientSecret)}`;
+const CLIENT_CERT = `Client-Cert: :${newCertificate("the agent's, behind a proxy").der.toString("base64")}:`;
 const GRANT = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
 
 interface RawRequest {
@@ -93,6 +95,15 @@ describe("node:http answers as the Web's requests are answered", () => {
     ["no body", async () => ({})],
     ["no UTF-8", async () => ({ body: Buffer.from([0x61, 0x3d, 0xff]) })],
     ["a parameter twice", async () => ({ body: `${GRANT}&${GRANT}` })],
+    [
+      "a certificate that a proxy hands on",
+      async (home) => ({
+        headers: [FORM, AUTHORIZATION, CLIENT_CERT],
+        body: `${GRANT}&assertion=${await home.idJag()}`,
+      }),
+    ],
+    ["two certificates", async () => ({ headers: [FORM, AUTHORIZATION, CLIENT_CERT, CLIENT_CERT], body: GRANT })],
+    ["a certificate that is none", async () => ({ headers: [FORM, AUTHORIZATION, "Client-Cert: no"], body: GRANT })],
     ["a body as long as there may be", async () => ({ body: `${GRANT}&x=${"y".repeat(65_536 - GRANT.length - 3)}` })],
     ["one byte more", async () => ({ body: `${GRANT}&x=${"y".repeat(65_537 - GRANT.length - 3)}` })],
     ["a body that breaks off", async () => ({ body: GRANT, cut: true })],
@@ -111,8 +122,49 @@ describe("node:http answers as the Web's requests are answered", () => {
   });
 });
 
+test("a proxy's certificate binds, whichever way the request is read", async () => {
+  await using home = await house();
+  const { tokenEndpoint: _own, ...ofWeb } = home.server;
+  for (const server of [home.server, ofWeb]) {
+    await using at = await listening(server);
+    const headers = [FORM, AUTHORIZATION, CLIENT_CERT];
+    const { event } = await send(home, at.port, { headers, body: `${GRANT}&assertion=${await home.idJag()}` });
+    expect(event).toMatchObject({ outcome: "granted", binding: "certificate" });
+  }
+});
+
+test.each<[string, "short" | "long", RawRequest]>([
+  ["as clients send it", "short", {}],
+  ["with a charset", "short", { headers: [`${FORM}; charset=UTF-8`] }],
+  ["with a query", "long", { line: "POST /token?a=b HTTP/1.1" }],
+  ["of another method", "long", { line: "PUT /token HTTP/1.1" }],
+  ["of another type", "long", { headers: ["Content-Type: application/json"] }],
+  ["for another path", "long", { line: "POST /jwks HTTP/1.1" }],
+])("a request %s goes the %s way: the long one makes a Web request of it", async (_, way, request) => {
+  await using home = await house();
+  const { tokenEndpoint } = home.server;
+  if (tokenEndpoint === undefined) throw new Error("no token endpoint");
+  const taken: string[] = [];
+  await using at = await listening({
+    ...home.server,
+    tokenEndpoint: {
+      ...tokenEndpoint,
+      answer(one) {
+        taken.push("short");
+        return tokenEndpoint.answer(one);
+      },
+    },
+    tryFetch(one, context) {
+      taken.push("long");
+      return home.server.tryFetch(one, context);
+    },
+  });
+  await send(home, at.port, { headers: [FORM], body: GRANT, ...request });
+  expect(taken).toEqual([way]);
+});
+
 async function listening(resourceServer: ResourceServer): Promise<{ readonly port: number } & AsyncDisposable> {
-  const server = createServer(authorizationServer(resourceServer)).listen(0, "127.0.0.1");
+  const server = createServer(authorizationServer(resourceServer, { clientCertHeader: true })).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port, // A TCP server that listens has one.
