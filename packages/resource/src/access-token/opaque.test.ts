@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CLIENT, expectRefused, type House, house, NOON } from "../house.testing.ts";
 import { memoryStore, type ResourceStore } from "../store.ts";
+import { opaqueTokens } from "./opaque.ts";
 
 /** A house with opaque tokens, on a store that shows what it is given and can be switched off. */
 async function opaque(): Promise<{ home: House; kept: string[]; down: { on: boolean } } & AsyncDisposable> {
@@ -124,6 +125,22 @@ describe("an opaque token", () => {
     expect(JSON.stringify([answer.body, called.body])).not.toContain("hunter2");
     own.down.on = false;
     expect((await call(own.home, token)).status).toBe(200);
+  });
+
+  test("is none any more once it was ended, and the others stay", async () => {
+    const tokens = opaqueTokens(memoryStore({ now: () => NOON }));
+    const root = { iss: "https://idp.example", jti: "id-jag-1", iat: NOON, sub: "alice" };
+    const who = {
+      iss: "https://ledger.example",
+      aud: "https://ledger.example/mcp",
+      sub: "acme/alice",
+      customer: "acme",
+    };
+    const claims = { ...who, client_id: CLIENT.clientId, jti: "token-1", iat: NOON, exp: NOON + 300, root };
+    const [one, other] = [await tokens.issue(claims), await tokens.issue(claims)];
+    expect(await tokens.check(one)).toEqual(claims);
+    await tokens.end(one);
+    expect([await tokens.check(one), await tokens.check(other)]).toEqual([undefined, claims]);
   });
 
   test("whose claims in the store are damaged is none", async () => {

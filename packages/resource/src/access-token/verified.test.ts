@@ -103,6 +103,13 @@ describe("a signature that was good", () => {
     }
   });
 
+  test("is of claims that may be null within, which nobody can change either", async () => {
+    const { verify, signer } = await counting();
+    const act = { sub: "agent", sub_profile: null };
+    const token = await signAccessToken({ ...claims, act }, signer);
+    expect([await verify(token), await verify(token)]).toEqual(Array(2).fill({ ok: true, value: { ...claims, act } }));
+  });
+
   test("one that was not good is checked each time", async () => {
     const { source, verify } = await counting();
     const stranger = nodeSigner((await generateSigningKey("ES256")).privateJwk);

@@ -4,6 +4,7 @@ import { JWS_ALGORITHMS } from "@credence/protocol/jws";
 import { type Challenge, parseChallenges } from "@credence/protocol/metadata";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type House, house, NOON } from "../house.testing.ts";
+import type { ProtectOptions } from "../server.ts";
 
 const key = await generateDpopKey();
 const ALGS = JWS_ALGORITHMS.join(" ");
@@ -22,8 +23,12 @@ afterAll(async () => {
 });
 
 /** What a call is answered with; the handler is never reached. */
-async function challengesOf(at: House, headers: Record<string, string>): Promise<readonly Challenge[]> {
-  const serve = at.server.protect({ scopes: ["ledger.read"] }, () => new Response("in"));
+async function challengesOf(
+  at: House,
+  headers: Record<string, string>,
+  needs: ProtectOptions = { scopes: ["ledger.read"] },
+): Promise<readonly Challenge[]> {
+  const serve = at.server.protect(needs, () => new Response("in"));
   const answer = await serve(new Request(at.resource, { headers }));
   expect(answer.status).toBe(401);
   return parseChallenges(answer.headers.get("www-authenticate"));
@@ -67,6 +72,26 @@ describe("an error is told in the challenge of the scheme that was tried:", () =
     expect(challenge?.parameters.resource_metadata).toBe(home.server.resourceMetadataUrl());
     expect(others).toEqual([]);
   });
+});
+
+describe("a sign-in that is not enough is told in the challenge, with what would be:", () => {
+  test.each<[string, ProtectOptions, Record<string, string>]>([
+    ["how old it may be", { maxAge: 60 }, { max_age: "60" }],
+    ["how strong it must be", { acrValues: ["phr", "mfa"] }, { acr_values: "phr mfa" }],
+  ])("%s, and nothing else", async (_, needs, told) => {
+    const { body } = await home.redeem();
+    const [challenge] = await challengesOf(home, { authorization: `Bearer ${body.access_token}` }, needs);
+    const resource_metadata = home.server.resourceMetadataUrl();
+    expect(challenge).toEqual({
+      scheme: "bearer",
+      parameters: { error: "insufficient_user_authentication", ...told, resource_metadata },
+    });
+  });
+});
+
+test("a call that needs no scope is told of none", async () => {
+  const [challenge] = await challengesOf(home, {}, {});
+  expect(challenge?.parameters).toEqual({ resource_metadata: home.server.resourceMetadataUrl() });
 });
 
 describe("a request without a token is told no error", () => {

@@ -49,6 +49,9 @@ describe("a call without a token", () => {
     ["nothing", undefined],
     ["Basic", "Basic YTpi"],
     ["another scheme", "Negotiate abc"],
+    ["a scheme that ends as ours does", "XBearer abc"],
+    ["another scheme with ours behind it", "Negotiate Bearer abc"],
+    ["a scheme that begins as ours does", "BearerX abc"],
   ])("%s: 401, where to look and what to ask for, and no error", async (_, authorization) => {
     const { status, challenge, event, answer } = await call(authorization);
     expect(status).toBe(401);
@@ -83,6 +86,10 @@ describe("a call with a good token", () => {
       scope: "ledger.read",
     });
     expect(body.root).toMatchObject({ iss: home.idp.issuer, sub: "alice" });
+  });
+
+  test("may have more than one space between scheme and token", async () => {
+    expect((await call(`Bearer  ${await tokenOf()}`)).status).toBe(200);
   });
 
   test("the scheme's case does not matter", async () => {
