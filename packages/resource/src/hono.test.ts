@@ -12,7 +12,7 @@ const WRITE = { scopes: ["ledger.read", "ledger.write"] };
 /** What went wrong, so that tests see it. */
 const faults: unknown[] = [];
 
-/** @param overrideGlobalObjects - As in `@hono/node-server`: whether its own `Request` takes the place of the runtime's. */
+/** @param overrideGlobalObjects - Of `@hono/node-server`: whether its `Request` takes the place of the runtime's. */
 function makeApp(before: MiddlewareHandler = (_c, next) => next(), overrideGlobalObjects = true): MakeApp {
   return (server, { clientCertHeader = false }) => {
     const certificates = {

@@ -1,7 +1,7 @@
 /** An app whose authorization server is oidc-provider and has gained the redemption of ID-JAGs, over real HTTP. */
 import { createDpopProof, type DpopKey, generateDpopKey } from "@credence/protocol/dpop";
 import { signIdJag } from "@credence/protocol/id-jag";
-import { decodeJws, importSigner, jwksKeys, parseJwks, type Signer } from "@credence/protocol/jws";
+import { decodeJws, generateSigningKey, importSigner, jwksKeys, parseJwks, type Signer } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT, JWT_DPOP_GRANT } from "@credence/protocol/jwt-bearer";
 import type { AccessToken, ClientMetadata, Configuration } from "oidc-provider";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -294,10 +294,26 @@ describe("an ID-JAG", () => {
     expectRefused(beyond, 400, "invalid_scope", "scope-beyond-grant");
   });
 
+  test("of several scopes gives them all: in the answer, the token, the provider's grant, and on record", async () => {
+    const scope = "ledger.read ledger.write";
+    const { body, event } = await redeem(await idJag({ scope }), { form: { scope } });
+    expect(body.scope).toBe(scope);
+    expect((await call(body.access_token)).body.scope).toBe(scope);
+    expect(await introspect(body.access_token)).toMatchObject({ scope });
+    const grant = await app.at.provider.Grant.find(app.saved.at(-1)?.grantId ?? "");
+    expect(grant?.getResourceScope(app.resource)).toBe(scope);
+    expect(event).toMatchObject({ asked: scope.split(" "), granted: scope.split(" ") });
+  });
+
   test("may carry authorization details of a type that the resource has", async () => {
     const detail = { type: "invoice", actions: ["read"] };
-    const { body } = await redeem(await idJag({ authorization_details: [detail], scope: undefined }));
+    const { body, event } = await redeem(await idJag({ authorization_details: [detail], scope: undefined }));
     expect(body).toMatchObject({ authorization_details: [detail] });
+    expect(body).not.toHaveProperty("scope");
+    expect(event).not.toHaveProperty("asked");
+    const checked = await app.idJags.check(String(body.access_token));
+    expect(checked).toMatchObject({ ok: true, value: { authorization_details: [detail] } });
+    expect(checked.ok && checked.value).not.toHaveProperty("scope");
     expect(await introspect(body.access_token)).toMatchObject({ authorization_details: [detail] });
     const unknown = await redeem(await idJag({ authorization_details: [{ type: "payment" }] }));
     expectRefused(unknown, 400, "invalid_authorization_details", "authorization-details-unknown");
@@ -324,6 +340,12 @@ describe("an ID-JAG", () => {
     expect(await app.at.provider.Grant.find(token?.grantId ?? "")).toBeUndefined();
   });
 
+  test("that is refused, and whose refusal can not be recorded, is told so: 503", async () => {
+    failing = "record";
+    const { status, body } = await redeem(await idJag({ aud: "https://other.example" }));
+    expect([status, body.error]).toEqual([503, "temporarily_unavailable"]);
+  });
+
   test("is refused where the store is down: 503, and nothing is issued", async () => {
     const before = app.saved.length;
     failing = "store";
@@ -348,6 +370,16 @@ describe("an ID-JAG", () => {
     const before = app.saved.length;
     expectRefused(await redeem(await idJag(claims)), 400, error, reason);
     expect(app.saved).toHaveLength(before);
+  });
+
+  test("that nobody has read yet is no verified one on record", async () => {
+    for (const change of [
+      (form: URLSearchParams) => form.append("assertion", "x"),
+      (form: URLSearchParams) => form.set("client_secret", "x"),
+    ]) {
+      const { event } = await redeem(await idJag(), { change });
+      expect(event).toMatchObject({ outcome: "refused", verified: false });
+    }
   });
 
   test("for several servers is refused, though this one is among them", async () => {
@@ -398,7 +430,27 @@ describe("a client", () => {
 
   test("that is not authenticated stands in no record by its name", async () => {
     const { event } = await redeem(await idJag(), { headers: { authorization: basic("agent", "wrong") } });
+    expect(event).toMatchObject({ outcome: "refused", verified: false });
     expect(event).not.toHaveProperty("client");
+  });
+
+  test("that is authenticated, and may not use the grant, stands in the record by its name", async () => {
+    const { event } = await redeem(await idJag({ client_id: "no-grant" }), { clientId: "no-grant" });
+    expect(event).toMatchObject({ outcome: "refused", client: "no-grant", reason: "client-grant", verified: false });
+  });
+
+  test("that the provider refuses, where that can not be recorded, is told so: 503", async () => {
+    failing = "record";
+    const { status, body } = await redeem(await idJag(), { headers: { authorization: basic("agent", "wrong") } });
+    expect([status, body.error]).toEqual([503, "temporarily_unavailable"]);
+  });
+
+  test.each<[string, Sent, string]>([
+    ["certificate-bound, and shows none", { clientId: "certified" }, "the client is certificate-bound"],
+    ["there by the DPoP grant, and proves no key", { form: { grant_type: JWT_DPOP_GRANT } }, "no proof"],
+  ])("that is %s: the record tells it apart", async (_, sent, detail) => {
+    const { event } = await redeem(await idJag({ client_id: sent.clientId ?? "agent" }), sent);
+    expect(event).toMatchObject({ reason: "id-jag-unbound", detail });
   });
 
   test("that is public and DPoP-bound needs an ID-JAG that is bound to its key", async () => {
@@ -478,8 +530,9 @@ describe("possession", () => {
   test("a certificate binds, too, as the provider's own configuration reads it", async () => {
     const { cert, der } = newCertificate("agent");
     const headers = { "x-certificate": cert.replaceAll("\n", "") };
-    const { body } = await redeem(await idJag(), { headers });
+    const { body, event } = await redeem(await idJag({ client_id: "certified" }), { headers, clientId: "certified" });
     expect(body.token_type).toBe("Bearer");
+    expect(event?.binding).toBe("certificate");
     const shown = { "x-certificate-der": der.toString("base64") };
     expect((await call(body.access_token, { headers: shown })).status).toBe(200);
     expect((await call(body.access_token)).status).toBe(401);
@@ -494,7 +547,9 @@ describe("possession", () => {
       dpop: { nonceSecret: crypto.getRandomValues(new Uint8Array(32)) },
     }));
     const sent = { to: strict };
-    expectRefused(await redeem(await idJag({}, undefined, strict), sent), 400, "invalid_grant", "id-jag-unbound");
+    const unbound = await redeem(await idJag({}, undefined, strict), sent);
+    expectRefused(unbound, 400, "invalid_grant", "id-jag-unbound");
+    expect(unbound.headers.has("dpop-nonce")).toBe(false);
     const first = await redeem(await idJag({}, undefined, strict), { ...sent, key });
     expectRefused(first, 400, "use_dpop_nonce", "dpop-nonce-wanted");
     const nonce = first.headers.get("dpop-nonce") ?? "";
@@ -596,6 +651,35 @@ describe("access tokens as JWT", () => {
     expect((await call(token, { to: own, key })).status).toBe(401);
   });
 
+  test("are signed as the app says, where the provider has several keys", async () => {
+    const { privateJwk } = await generateSigningKey("ES384");
+    const jwks = { keys: [ownKey, { ...privateJwk, use: "sig" as const }] };
+    await using own = await startApp(() => ({ accessToken: { format: "jwt", jwks, algorithm: "ES384" } }), { jwks });
+    const { body } = await redeem(await idJag({}, undefined, own), { to: own });
+    expect(decodeJws(String(body.access_token))?.header.alg).toBe("ES384");
+    expect((await call(body.access_token, { to: own })).status).toBe(200);
+  });
+
+  test("say when the person signed in, and who acts for them, where the ID-JAG does; otherwise nothing of it", async () => {
+    await using own = await startApp(asJwt);
+    const told = { acr: "urn:example:strong", auth_time: 1_700_000_000, act: { sub: "planner" } };
+    const untold = { acr: undefined, auth_time: undefined, act: undefined };
+    const tokens = [told, untold].map(async (claims) => {
+      const { body } = await redeem(await idJag(claims, undefined, own), { to: own });
+      return decodeJws(String(body.access_token))?.payload;
+    });
+    const [full, bare] = await Promise.all(tokens);
+    expect(full).toMatchObject(told);
+    for (const name of Object.keys(untold)) expect(bare).not.toHaveProperty(name);
+  });
+
+  test("of a redemption that can not be recorded lose their grant", async () => {
+    await using own = await startApp(asJwt);
+    failing = "record";
+    expect((await redeem(await idJag({}, undefined, own), { to: own })).status).toBe(503);
+    expect(await own.at.provider.Grant.find(own.saved[0]?.grantId ?? "")).toBeUndefined();
+  });
+
   test("of a client with pairwise subjects are refused: the API would not know whose they are", async () => {
     await using own = await startApp(asJwt);
     const answer = await redeem(await idJag({ client_id: "pairwise" }, undefined, own), {
@@ -614,8 +698,12 @@ test.each<[string, () => Partial<JwtBearerGrantOptions<Account>>, string]>([
   ["an issuer is no URL", () => ({ customers: [{ id: "a", issuers: [{ issuer: "x" }] }] }), "not a URL"],
   ["a lifetime is no number of seconds", () => ({ accessToken: { lifetime: 0.5 } }), "whole seconds"],
   ["JWTs have no keys", () => ({ accessToken: { format: "jwt", jwks: { keys: [] } } }), "no keys"],
+  ["JWTs have what are no keys", () => ({ accessToken: { format: "jwt", jwks: JSON.parse("{}") } }), "no keys"],
 ])("the options are checked at the start: %s", async (_, change, message) => {
-  await expect(startApp(change)).rejects.toThrow(message);
+  await expect(startApp(change)).rejects.toMatchObject({
+    code: "configuration",
+    message: expect.stringContaining(message),
+  });
 });
 
 test("limits of a client are limits alone: what else the app gives does not make a public client another one", async () => {
@@ -644,6 +732,99 @@ test("a configuration without the claims that a revocation needs issues nothing,
   expectRefused(answer, 503, "temporarily_unavailable", "internal-fault");
   expect(String(answer.event?.cause)).toContain("idJagTokenClaims");
   expect(await own.at.provider.AccessToken.find(own.saved[0]?.jti ?? "")).toBeUndefined();
+});
+
+test("the app's own claims stand beside ours, and are made of the resource with all of its scopes", async () => {
+  const extraTokenClaims: Configuration["extraTokenClaims"] = (ctx, token) => ({
+    ...idJagTokenClaims(ctx, token),
+    offered: token.resourceServer?.scope,
+  });
+  await using own = await startApp(undefined, { extraTokenClaims });
+  const { body } = await redeem(await idJag({}, undefined, own), { to: own });
+  expect(await introspect(body.access_token, own)).toMatchObject({
+    customer: "acme",
+    scope: "ledger.read",
+    offered: "ledger.read ledger.write",
+  });
+});
+
+test("what may be left out may be left out: the store, limits, certificates, the clock", async () => {
+  // As JavaScript has it; the types of this project do not take undefined for left out.
+  const least = { store: undefined, limitsOf: undefined, getCertificate: undefined, now: undefined } as object;
+  await using own = await startApp(() => least);
+  const assertion = await idJag({}, undefined, own);
+  const { body } = await redeem(assertion, { to: own });
+  expect((await call(body.access_token, { to: own })).status).toBe(200);
+  expectRefused(await redeem(assertion, { to: own }), 400, "invalid_grant", "id-jag-replayed");
+});
+
+test("the store that there is by default goes by the app's clock: what was redeemed stays so", async () => {
+  const now = () => Math.floor(Date.now() / 1_000) - 3_600;
+  await using own = await startApp(() => ({ store: undefined, now }) as object);
+  const assertion = await idJag({ iat: now(), exp: now() + 300 }, undefined, own);
+  expect((await redeem(assertion, { to: own })).status).toBe(200);
+  expectRefused(await redeem(assertion, { to: own }), 400, "invalid_grant", "id-jag-replayed");
+});
+
+describe("a token of the provider's", () => {
+  /** As the provider makes it, for the API and for Alice's account. */
+  async function made(gty: string): Promise<{ readonly value: string; readonly token: AccessToken }> {
+    const { provider } = app.at;
+    const agent = await provider.Client.find("agent");
+    if (agent === undefined) throw new Error("no client");
+    const grantId = await new provider.Grant({ accountId: "acme-alice", clientId: "agent" }).save();
+    const token = new provider.AccessToken({
+      accountId: "acme-alice",
+      client: agent,
+      grantId,
+      gty,
+      scope: "ledger.read",
+      resourceServer: new provider.ResourceServer(app.resource, {
+        scope: "ledger.read",
+        accessTokenFormat: "opaque",
+      }),
+    });
+    return { value: await token.save(), token };
+  }
+
+  test("that a person signed in for is not the API's: no ID-JAG is behind it; and it is alive by its own rule", async () => {
+    const { value, token } = await made("authorization_code");
+    expect((await call(value)).status).toBe(401);
+    expect(app.events.at(-1)?.reason).toBe("access-token-malformed");
+    expect(await app.idJags.isAlive(token)).toBe(true);
+    expect(await introspect(value)).toMatchObject({ active: true });
+  });
+
+  test("that is of the grant, and does not say what it goes back to, does not count", async () => {
+    const { value, token } = await made(JWT_BEARER_GRANT);
+    expect((await call(value)).status).toBe(401);
+    expect(await app.idJags.isAlive(token)).toBe(false);
+    expect(await introspect(value)).toEqual({ active: false });
+  });
+
+  test.each([
+    ["account", { accountId: "acme-bob" }],
+    ["client", { clientId: "other" }],
+  ])("whose grant is another %s's does not count", async (_, change) => {
+    const { body } = await redeem(await idJag());
+    const grant = await app.at.provider.Grant.find(app.saved.at(-1)?.grantId ?? "");
+    if (grant === undefined) throw new Error("no grant");
+    await Object.assign(grant, change).save();
+    expect((await call(body.access_token)).status).toBe(401);
+  });
+});
+
+test("what has nothing to do with ID-JAGs is answered by the provider, and on no record", async () => {
+  const known = app.events.length;
+  const answer = await fetch(`${app.at.issuer}/token`, {
+    method: "POST",
+    headers: { authorization: basic("api", "wrong") },
+    body: new URLSearchParams({ grant_type: "client_credentials" }),
+  });
+  expect(answer.status).toBe(401);
+  expect(await answer.json()).not.toHaveProperty("decision_id");
+  expect((await fetch(`${app.at.issuer}/nowhere`)).status).toBe(404);
+  expect(app.events).toHaveLength(known);
 });
 
 test("tokens of the provider's other grants are as they were: not the ID-JAG's API's, and alive by its rule", async () => {

@@ -13,7 +13,7 @@ export function readNodeForm(req: NodeIncoming): Promise<Result<Form>> {
     const chunks: Uint8Array[] = [];
     let size = 0;
     const end = (form: Result<Form>): void => {
-      // What still comes flows on and is lost, within the listener's time limit: nobody who is still sending reads the answer.
+      // Whoever is still sending reads no answer: what comes flows on and is lost, within the listener's time limit.
       req.off("data", take).off("end", whole).off("close", broken).off("error", broken);
       resolve(form);
     };
