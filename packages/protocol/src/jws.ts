@@ -101,7 +101,8 @@ function decodeHeader(part: string): JwsHeader | undefined {
   const checked = header as unknown as JwsHeader;
   if (Object.values(header).every((value) => typeof value === "string")) {
     if (known.size >= MOST_KNOWN) known.clear();
-    known.set(part, Object.freeze(checked));
+    // A copy: a piece of a token would keep the whole of it in memory.
+    known.set(JSON.parse(JSON.stringify(part)), Object.freeze(checked));
   }
   return checked;
 }

@@ -49,7 +49,7 @@ export const DOCUMENT_LIMITS = {
   coolDown: 30,
   /** After a failure, nobody asks again for this long. */
   retry: 5,
-  /** Documents. */
+  /** Documents in each of two generations. */
   kept: 1_000,
 } as const;
 
@@ -93,7 +93,7 @@ function isUnavailable(failure: unknown): boolean {
  */
 export function clientDocuments(ports: ClientDocumentPorts): ClientDocuments {
   const { fetch, now } = ports;
-  const states = createGenerations<string, State>(DOCUMENT_LIMITS.kept / 2);
+  const states = createGenerations<string, State>(DOCUMENT_LIMITS.kept);
   const keysAt = issuerKeys(fetch, now);
 
   function stateOf(agentId: string): State {

@@ -40,9 +40,10 @@ export function startWriterThread(options: WorkerOptions): WriterThread {
   function ask(question: WorkerQuestion): Promise<WorkerAnswer> {
     return new Promise((resolve, reject) => {
       if (ended) return reject(ended);
+      const message = writtenQuestion(question);
       asker = { resolve, reject };
       worker.ref();
-      worker.postMessage(writtenQuestion(question));
+      worker.postMessage(message);
     });
   }
 
