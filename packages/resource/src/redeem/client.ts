@@ -104,5 +104,6 @@ function credentialOf(client: Client, keysOfSet: (jwks: JwkSet) => KeySource): C
 }
 
 function secretsOf(client: Extract<Client, { clientSecret: string }>): readonly string[] {
-  return [client.clientSecret, client.formerClientSecret ?? ""].filter((secret) => secret !== "");
+  const { clientSecret, formerClientSecret: former } = client;
+  return former ? [clientSecret, former] : [clientSecret];
 }
