@@ -104,7 +104,9 @@ describe("an ID-JAG that is bound to nothing", () => {
 
   test("gives a bearer token without a proof, and none by the DPoP grant", async () => {
     expect((await home.redeem()).body).toMatchObject({ token_type: "Bearer" });
-    expectRefused(await home.redeem({ grant_type: JWT_DPOP_GRANT }), 400, "invalid_grant", "id-jag-unbound");
+    const bare = await home.redeem({ grant_type: JWT_DPOP_GRANT });
+    expectRefused(bare, 400, "invalid_grant", "id-jag-unbound");
+    expect(bare.event).toMatchObject({ client: CLIENT.clientId, detail: "no proof" });
   });
 
   test("gives nothing where the resource wants bound tokens", async () => {
@@ -121,8 +123,19 @@ describe("an ID-JAG that is bound to nothing", () => {
 test("a client that is DPoP-bound redeems no unbound ID-JAG, whatever secret it has", async () => {
   await using own = await house(() => ({ clients: [{ ...CLIENT, dpopBound: true }] }));
   const send = async (assertion: string) => own.redeem({ assertion }, { dpop: await proof(key, {}, own) });
-  expectRefused(await send(await own.idJag()), 400, "invalid_grant", "id-jag-unbound");
+  const unbound = await send(await own.idJag());
+  expectRefused(unbound, 400, "invalid_grant", "id-jag-unbound");
+  expect(unbound.event?.detail).toBe("the client is DPoP-bound, and the ID-JAG is not");
   expect((await send(await bound(own))).body).toMatchObject({ token_type: "DPoP" });
+});
+
+test("a client that is DPoP-bound redeems nothing without a proof, whatever the ID-JAG is bound to", async () => {
+  await using own = await house(() => ({ clients: [{ ...CLIENT, dpopBound: true }] }));
+  for (const assertion of [await own.idJag(), await bound(own)]) {
+    const bare = await own.redeem({ assertion });
+    expectRefused(bare, 400, "invalid_grant", "id-jag-unbound");
+    expect(bare.event?.detail).toBe("the client is DPoP-bound");
+  }
 });
 
 describe("a public client", () => {
@@ -134,6 +147,31 @@ describe("a public client", () => {
     const assertion = await mine({ cnf: { jkt: key.jkt } });
     const answer = await home.redeem(await form(assertion), { ...none, dpop: await proof() });
     expect(answer.body).toMatchObject({ token_type: "DPoP" });
+  });
+
+  test("that is not DPoP-bound redeems nothing, whatever it proves", async () => {
+    await using own = await house(() => ({ clients: [{ clientId: "desktop", method: "none" }] }));
+    const assertion = await own.idJag({ client_id: "desktop", cnf: { jkt: key.jkt } });
+    const answer = await own.redeem(await form(assertion), { ...none, dpop: await proof(key, {}, own) });
+    expectRefused(answer, 400, "unauthorized_client", "client-public");
+  });
+
+  test("hears what its proof lacks, a nonce or the right URL, and not that it proves nothing", async () => {
+    await using own = await house(() => ({
+      clients: [{ clientId: "desktop", method: "none", dpopBound: true }],
+      dpop: { nonceSecret: secret },
+    }));
+    const send = async (more: Parameters<typeof proof>[1]) => {
+      const assertion = await own.idJag({ client_id: "desktop", cnf: { jkt: key.jkt } });
+      return own.redeem(await form(assertion), { ...none, dpop: await proof(key, more, own) });
+    };
+    const first = await send({});
+    expectRefused(first, 400, "use_dpop_nonce", "dpop-nonce-wanted");
+    const nonce = first.headers.get("dpop-nonce") ?? "";
+    expectRefused(await send({ nonce, url: own.url }), 400, "invalid_dpop_proof", "dpop-url");
+    expect((await send({ nonce })).body).toMatchObject({ token_type: "DPoP" });
+    const stranger = await own.redeem({ client_id: "nobody" }, { ...none, dpop: await proof(key, {}, own) });
+    expectRefused(stranger, 401, "invalid_client", "client-unknown");
   });
 
   test("leaves no mark in the store with a proof that anybody can make, before its ID-JAG is found to be good", async () => {

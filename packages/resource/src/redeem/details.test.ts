@@ -89,7 +89,9 @@ describe("authorization details of an ID-JAG", () => {
     ["that the request adds", [READ], [READ, { type: "account", actions: ["close"] }], "authorization-details-differ"],
   ])("%s are refused, not left out", async (_, inIdJag, asked, reason) => {
     await using home = await withTypes();
-    expectRefused(await details(home, inIdJag, asked), 400, "invalid_authorization_details", reason);
+    const answer = await details(home, inIdJag, asked);
+    expectRefused(answer, 400, "invalid_authorization_details", reason);
+    expect(answer.event?.detail).toBe(reason === "authorization-details-malformed" ? "for its type" : undefined);
   });
 
   test("in the ID-JAG, ten thousand, are refused before anything is made of them", async () => {
@@ -149,6 +151,18 @@ describe("authorization details of an ID-JAG", () => {
   test("of which local policy leaves none, and no scope, grant nothing", async () => {
     await using home = await withTypes({ narrow: () => ({ scope: [], authorizationDetails: [] }) });
     expectRefused(await details(home, [READ]), 400, "invalid_scope", "nothing-granted");
+    // As many of one kind as of the other.
+    const beside = await details(home, [READ], undefined, { scope: "ledger.read" });
+    expectRefused(beside, 400, "invalid_scope", "nothing-granted");
+  });
+
+  test("of a type that the app does not check are all well-formed", async () => {
+    await using home = await house(({ resources }) => ({
+      resources: Object.fromEntries(
+        Object.entries(resources).map(([id, one]) => [id, { ...one, authorizationDetailsTypes: { account: {} } }]),
+      ),
+    }));
+    expect((await details(home, [{ ...READ, amount: 2 }])).status).toBe(200);
   });
 
   test("and a resource must fit each other: details for elsewhere alone open nothing here", async () => {
@@ -204,14 +218,34 @@ describe("a person's NameID", () => {
   });
 
   test.each<[string, unknown, string]>([
-    ["missing", undefined, "id-jag-sub-id"],
-    ["of another format", { format: "email", email: "a@acme.example" }, "id-jag-sub-id"],
-    ["of another SAML issuer", { ...nameId, issuer: "https://evil.example" }, "id-jag-sub-id"],
-    ["without nameid", { ...nameId, nameid: undefined }, "id-jag-sub-id"],
-    ["with a member that is no text", { ...nameId, name_qualifier: 1 }, "id-jag-sub-id"],
-  ])("%s is refused where one is needed", async (_, subId, reason) => {
+    ["missing", undefined, "missing"],
+    ["of another format", { format: "email", email: "a@acme.example" }, "missing"],
+    ["of another format, with the members of a NameID", { ...nameId, format: "account" }, "missing"],
+    ["of another SAML issuer", { ...nameId, issuer: "https://evil.example" }, "issuer"],
+    ["without nameid", { ...nameId, nameid: undefined }, "malformed"],
+    ["with an empty nameid", { ...nameId, nameid: "" }, "malformed"],
+    ["with a nameid that is too long", { ...nameId, nameid: "a".repeat(2_049) }, "malformed"],
+    ["with a member that is no text", { ...nameId, name_qualifier: 1 }, "malformed"],
+  ])("%s is refused where one is needed", async (_, subId, detail) => {
     await using home = await linking(true);
-    expectRefused(await home.redeem({ assertion: await home.idJag({ sub_id: subId }) }), 400, "invalid_grant", reason);
+    const answer = await home.redeem({ assertion: await home.idJag({ sub_id: subId }) });
+    expectRefused(answer, 400, "invalid_grant", "id-jag-sub-id");
+    expect(answer.event?.detail).toBe(detail);
+  });
+
+  test("may be as long as 2,048 characters", async () => {
+    await using home = await linking(true);
+    const nameid = "a".repeat(2_048);
+    await home.redeem({ assertion: await home.idJag({ sub_id: { ...nameId, nameid } }) });
+    expect(seen.at(-1)).toEqual({ issuer: nameId.issuer, nameid });
+  });
+
+  test.each([
+    ["is of another format", { format: "email", email: "a@acme.example" }],
+    ["names an issuer where no SAML issuer is configured", nameId],
+  ])("that %s does not keep out whoever has an account", async (_, subId) => {
+    await using home = await house();
+    expect((await home.redeem({ assertion: await home.idJag({ sub_id: subId }) })).status).toBe(200);
   });
 
   test("of an issuer that is not configured finds nobody", async () => {

@@ -1,3 +1,4 @@
+import { decodeJws } from "@credence/protocol/jws";
 import { describe, expect, test } from "vitest";
 import { CLIENT, expectRefused, house } from "../house.testing.ts";
 import { offerOf, type Resources } from "./offer.ts";
@@ -26,6 +27,8 @@ function offer({ claims = {}, asked = {}, resources = one, client = {}, optional
   const { resource = [], scope } = asked;
   return offerOf({ ...jag, ...claims }, { resource, scope }, client, resources, !optional);
 }
+
+const foreign = (detail: string) => ({ reason: "resource-foreign", detail });
 
 /** Takes a claim away. */
 const none = undefined as unknown as string;
@@ -110,6 +113,22 @@ describe("what is not", () => {
   ])("%s", (_, given, reason) => {
     expect(offer(given)).toMatchObject({ ok: false, refusal: { reason } });
   });
+
+  test.each<[string, Case, object]>([
+    [
+      "which of the two named the foreign resource: the ID-JAG",
+      { claims: { resource: OTHER } },
+      foreign("in the ID-JAG"),
+    ],
+    [
+      "which of the two named the foreign resource: the request",
+      { asked: { resource: [API] } },
+      foreign("in the request"),
+    ],
+    ["which claim can not be read", { claims: { scope: 'read "' } }, { reason: "id-jag-claim", detail: "scope" }],
+  ])("and the reason says %s", (_, given, refusal) => {
+    expect(offer(given)).toEqual({ ok: false, refusal });
+  });
 });
 
 describe("over the wire", () => {
@@ -157,7 +176,19 @@ describe("over the wire", () => {
         authorizationDetails: [],
       },
     ]);
-    expectRefused(await home.redeem(), 400, "invalid_scope", "nothing-granted");
+    const nothing = await home.redeem();
+    expectRefused(nothing, 400, "invalid_scope", "nothing-granted");
+    expect(nothing.event?.detail).toBe("by local policy");
+  });
+
+  test("a resource without scopes gives a token without any, that local policy has nothing to take from", async () => {
+    await using home = await house(({ issuer }) => ({
+      resources: { [`${issuer}/mcp`]: { scopes: {} } },
+      narrow: () => [],
+    }));
+    const { status, body } = await home.redeem({ assertion: await home.idJag({ scope: undefined }) });
+    expect([status, body.scope]).toEqual([200, undefined]);
+    expect(decodeJws(String(body.access_token))?.payload).not.toHaveProperty("scope");
   });
 
   test.each<[string, unknown]>([
@@ -173,6 +204,7 @@ describe("over the wire", () => {
     await using home = await house(() => ({ narrow: () => left as never }));
     const answer = await home.redeem();
     expectRefused(answer, 503, "temporarily_unavailable", "internal-fault");
-    expect(answer.event?.detail).toMatch(/^narrow failed(: it returned something else than lists)?$/);
+    const said = left === undefined || left === null ? "" : ": it returned something else than lists";
+    expect(answer.event?.detail).toBe(`narrow failed${said}`);
   });
 });

@@ -2,6 +2,7 @@ import { addClientAuth } from "@credence/protocol/client-auth";
 import { signJwt } from "@credence/protocol/jws";
 import { JWT_BEARER_GRANT } from "@credence/protocol/jwt-bearer";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { webCrypto } from "../crypto.ts";
 import { expectRefused, type House, house, type Key, NOON, newKey } from "../house.testing.ts";
 import { memoryStore } from "../store.ts";
 
@@ -26,6 +27,48 @@ test("a client with a key redeems, and its assertion counts once", async () => {
   expect((await home.post(body, { authorization: "" })).status).toBe(200);
   const again = await home.post(body, { authorization: "" });
   expectRefused(again, 401, "invalid_client", "client-assertion-replayed");
+});
+
+test("a client's assertion counts by the algorithms that the client is registered with, and no other", async () => {
+  const client = { clientId, method: "private_key_jwt", jwks: { keys: [key.publicJwk] } } as const;
+  const redeemBy = async (own: House) => {
+    const form = new URLSearchParams({ grant_type: JWT_BEARER_GRANT, assertion: await own.idJag() });
+    await addClientAuth(form, { method: "private_key_jwt", clientId, signer: key.signer }, own.url, NOON);
+    return own.post(form.toString(), { authorization: "" });
+  };
+  await using right = await house(() => ({ clients: [{ ...client, algorithms: ["ES256"] }] }));
+  expect((await redeemBy(right)).status).toBe(200);
+  await using wrong = await house(() => ({ clients: [{ ...client, algorithms: ["RS256"] }] }));
+  expectRefused(await redeemBy(wrong), 401, "invalid_client", "client-assertion-algorithm");
+});
+
+test("an assertion is marked as what it is, by the keys and hashes of the app's own crypto", async () => {
+  const marks: string[] = [];
+  const sets: unknown[] = [];
+  const store = memoryStore({ now: () => NOON });
+  const jwks = { keys: [key.publicJwk] };
+  await using own = await house(() => ({
+    clients: [{ clientId, method: "private_key_jwt", jwks }],
+    crypto: {
+      ...webCrypto,
+      keysOf(set) {
+        sets.push(set);
+        return webCrypto.keysOf(set);
+      },
+    },
+    store: {
+      ...store,
+      consume(mark, expiresAt) {
+        marks.push(mark.split(":")[0] ?? "");
+        return store.consume(mark, expiresAt);
+      },
+    },
+  }));
+  const form = new URLSearchParams({ grant_type: JWT_BEARER_GRANT, assertion: await own.idJag() });
+  await addClientAuth(form, { method: "private_key_jwt", clientId, signer: key.signer }, own.url, NOON);
+  expect((await own.post(form.toString(), { authorization: "" })).status).toBe(200);
+  expect(marks).toEqual(["client-assertion", "id-jag"]);
+  expect(sets).toContainEqual(jwks);
 });
 
 test("the same client assertion sent 100 times at once, each with an ID-JAG of its own: exactly one counts", async () => {

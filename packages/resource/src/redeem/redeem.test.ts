@@ -306,6 +306,15 @@ describe("who may redeem", () => {
     expectRefused(await home.redeem(form, alone), 401, "invalid_client", "client-auth-method-wrong");
   });
 
+  test("a client that is registered to send its secret in the form, and in no header", async () => {
+    await using own = await house(() => ({ clients: [{ ...CLIENT, method: "client_secret_post" }] }));
+    const form = { client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret };
+    expect((await own.redeem(form, alone)).status).toBe(200);
+    const wrong = await own.redeem({ ...form, client_secret: "wrong" }, alone);
+    expectRefused(wrong, 401, "invalid_client", "client-secret-wrong");
+    expectRefused(await own.redeem(), 401, "invalid_client", "client-auth-method-wrong");
+  });
+
   test("two ways at once", async () => {
     const form = { client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret };
     expectRefused(await home.redeem(form), 400, "invalid_request", "client-auth-several");
@@ -351,7 +360,9 @@ describe("who may redeem", () => {
 
   test("a client that is registered for other customers", async () => {
     await using other = await house(() => ({ clients: [{ ...CLIENT, customers: ["globex"] }] }));
-    refuseGrant(await other.redeem(), "id-jag-client");
+    const answer = await other.redeem();
+    refuseGrant(answer, "id-jag-client");
+    expect(answer.event?.detail).toBe("another customer's");
   });
 
   test("clients from a look-up that compares loosely, or has an empty secret", async () => {

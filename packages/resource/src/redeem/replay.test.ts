@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
+import { webCrypto } from "../crypto.ts";
 import { expectRefused, house, NOON } from "../house.testing.ts";
-import { memoryReplayStore } from "../replay.ts";
+import { nodeCrypto } from "../node/crypto.ts";
+import { memoryReplayStore, storeKeys } from "../replay.ts";
 import { memoryStore } from "../store.ts";
 
 const statuses = (answers: readonly { readonly status: number }[]) => ({
@@ -99,17 +102,21 @@ describe("when something fails, nothing is issued", () => {
   const down = async (): Promise<never> => {
     throw new Error("connection lost: password=hunter2");
   };
+  const nobody = () => undefined;
   test.each([
-    ["the store", { store: { ...memoryStore(), consume: down } }, "store-unavailable"],
-    ["the account look-up", { resolveSubject: down }, "internal-fault"],
-    ["local policy", { narrow: down }, "internal-fault"],
-    ["liveness", { isAlive: down }, "internal-fault"],
-    ["the client look-up", { clients: down }, "internal-fault"],
-    ["the customer look-up", { customers: down }, "internal-fault"],
-    ["the signer", { accessToken: { issue: down, check: down } }, "signer-unavailable"],
-  ])("%s: 503, and the cause stays in the record", async (_, options, reason) => {
-    await using home = await house(() => options);
-    const answer = await home.redeem();
+    ["the store", { store: { ...memoryStore(), consume: down } }, "store-unavailable", "store.consume"],
+    ["the account look-up", { resolveSubject: down }, "internal-fault", "resolveSubject"],
+    ["the link to an account", { resolveSubject: nobody, linkSubject: down }, "internal-fault", "linkSubject"],
+    ["the making of an account", { resolveSubject: nobody, provision: down }, "internal-fault", "provision"],
+    ["local policy", { narrow: down }, "internal-fault", "narrow"],
+    ["liveness", { isAlive: down }, "internal-fault", "isAlive"],
+    ["the client look-up", { clients: down }, "internal-fault", "clients"],
+    ["the customer look-up", { customers: down }, "internal-fault", "customers"],
+    ["the signer", { accessToken: { issue: down, check: down } }, "signer-unavailable", "accessToken.issue"],
+  ])("%s: 503, and the record says which it was, with the cause", async (_, options, reason, name) => {
+    await using home = await house(() => ({ provision: () => ({ id: "made" }), ...options }), { jit: true });
+    const answer = await home.redeem({ assertion: await home.idJag({ email: "alice@acme.example" }) });
+    expect(answer.event?.detail).toBe(`${name} failed`);
     expectRefused(answer, 503, "temporarily_unavailable", reason);
     expect(answer.headers.get("retry-after")).toBe("5");
     expect(JSON.stringify(answer.body)).not.toContain("hunter2");
@@ -134,6 +141,11 @@ describe("when something fails, nothing is issued", () => {
 });
 
 describe("the store in memory", () => {
+  test.each(["", "id-jag:a b", "x".repeat(201)])("takes no key that another store would not: %j", async (key) => {
+    const store = memoryReplayStore({ now: () => NOON });
+    await expect(store.consume(key, NOON + 10)).rejects.toMatchObject({ code: "configuration" });
+  });
+
   test("marks once, forgets what has expired, and refuses rather than forget what has not", async () => {
     const clock = { now: NOON };
     const store = memoryReplayStore({ max: 2, now: () => clock.now });
@@ -149,6 +161,28 @@ describe("the store in memory", () => {
   });
 });
 
+describe("a store's key", () => {
+  const parts = ["https://idp.example", undefined, "jti 1"] as const;
+  const hash = createHash("sha256").update('["https://idp.example",null,"jti 1"]').digest("base64url");
+
+  test.each([
+    ["WebCrypto", webCrypto],
+    ["node:crypto", nodeCrypto],
+  ])("says what kind it is of, and nothing of its parts, by %s", async (_, crypto) => {
+    expect(await storeKeys(crypto)("id-jag", ...parts)).toBe(`id-jag:${hash}`);
+  });
+
+  test("is there at once where hashes are, so that nobody waits for it", () => {
+    expect(storeKeys(nodeCrypto)("dpop", ...parts)).toBe(`dpop:${hash}`);
+  });
+
+  test("of one text is not that of its pieces", async () => {
+    const key = storeKeys(webCrypto);
+    expect(await key("id-jag", "ab")).not.toBe(await key("id-jag", "a", "b"));
+    expect(await key("id-jag", "a", undefined)).not.toBe(await key("id-jag", "a"));
+  });
+});
+
 describe("marks in memory", () => {
   test("are not gone through, however many come while the store is full of what is needed", async () => {
     const clock = { now: NOON };
@@ -157,7 +191,7 @@ describe("marks in memory", () => {
     const walks = [vi.spyOn(Map.prototype, "keys"), vi.spyOn(Map.prototype, Symbol.iterator)];
     try {
       for (let i = 0; i < 1_000; i += 1) {
-        clock.now = NOON + i / 200;
+        clock.now = NOON + i / 111;
         await expect(store.consume(`more-${i}`, NOON + 60)).rejects.toMatchObject({ reason: "store-unavailable" });
       }
       expect(walks.reduce((calls, { mock }) => calls + mock.calls.length, 0)).toBeLessThan(5);

@@ -57,6 +57,19 @@ describe("an account", () => {
     expect(open.calls.provision).toHaveLength(1);
   });
 
+  test("is not found where the app neither links nor makes any, whatever hints there are", async () => {
+    await using home = await house(() => ({
+      customers: async (issuer) => ({
+        customer: { id: "acme", domains: ["acme.example"] },
+        issuer: { issuer, jit: true },
+      }),
+      resolveSubject: () => undefined,
+    }));
+    const hinted = await home.redeem({ assertion: await home.idJag({ email: "ann@acme.example", aud_sub: "ann" }) });
+    expectRefused(hinted, 400, "invalid_grant", "subject-unresolved");
+    expect(hinted.event).not.toHaveProperty("detail");
+  });
+
   test("is linked by email at first sight, and never again: the address changes, the account stays", async () => {
     await using open = await app({ jit: true });
     expect((await open.as({ sub: "7", email: "Ann@ACME.example" })).event?.account).toBe("ann");
@@ -125,7 +138,8 @@ describe("the customer", () => {
   test("agrees with an aud_tenant that names it", async () => {
     await using home = await both();
     const assertion = await home.idJag({ tenant: "t-acme", aud_tenant: "acme" });
-    expect((await home.redeem({ assertion })).event?.customer).toBe("acme");
+    const { status, event } = await home.redeem({ assertion });
+    expect([status, event?.customer, event?.tenant]).toEqual([200, "acme", "t-acme"]);
   });
 
   test("from a look-up that compares loosely is not taken", async () => {
