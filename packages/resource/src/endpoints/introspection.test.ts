@@ -153,6 +153,7 @@ describe.each(["jwt", "opaque"] as const)("revocation of %s tokens by their clie
     expect(event).toMatchObject({
       kind: "revocation",
       outcome: "granted",
+      verified: true,
       client: CLIENT.clientId,
       resource: home.resource,
       account: "acme/alice",
@@ -162,10 +163,17 @@ describe.each(["jwt", "opaque"] as const)("revocation of %s tokens by their clie
       jti: "jag-1",
       accessToken: expect.stringMatching(/^[\w-]{22}$/),
     });
+    expect(event).not.toHaveProperty("tenant");
     expect(await check(home, token)).toMatchObject({ ok: false });
     expect(await check(home, sibling)).toMatchObject({ ok: true });
     expect((await ask(home, "/introspect", { token })).body).toEqual({ active: false });
     expect((await home.redeem({ assertion })).status).toBe(200);
+  });
+
+  test("is recorded with the tenant of the issuer, where there is one", async () => {
+    await using home = await house(() => ({ accessToken: { format } }), { tenant: "t1" });
+    const token = await tokenOf(home, { tenant: "t1" });
+    expect((await ask(home, "/revoke", { token })).event).toMatchObject({ outcome: "granted", tenant: "t1" });
   });
 
   test("answers alike for a token that is ended, unknown, or none at all; and records nothing of it", async () => {
@@ -223,6 +231,7 @@ describe.each(["/introspect", "/revoke"] as const)("%s", (path) => {
     const answer = await ask(home, path, form, who, headers);
     expect([answer.status, answer.event?.reason]).toEqual([status, reason]);
     expect(answer.event).toMatchObject({ kind, outcome: "refused", verified: false });
+    if (reason === "parameter-missing") expect(answer.event?.detail).toBe("token");
     expect(answer.body.decision_id).toBe(answer.event?.decisionId);
     expect(JSON.stringify(answer.body)).not.toContain(reason);
     expect(answer.headers.get("cache-control")).toBe("no-store");

@@ -85,9 +85,32 @@ describe("metadata", () => {
     await using home = await house();
     const url = `${home.url}/.well-known/oauth-authorization-server`;
     expect((await fetch(url, { method: "HEAD" })).status).toBe(200);
-    expect((await fetch(url, { method: "DELETE" })).status).toBe(405);
+    const allowed = "GET, HEAD, OPTIONS";
+    const refused = await fetch(url, { method: "DELETE" });
+    expect([refused.status, refused.headers.get("allow")]).toEqual([405, allowed]);
     const preflight = await fetch(url, { method: "OPTIONS" });
     expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([204, "*"]);
+    expect(preflight.headers.get("access-control-allow-methods")).toBe(allowed);
+  });
+
+  test("is kept for five minutes, by whoever passes it on", async () => {
+    await using home = await house();
+    for (const path of [
+      "/.well-known/oauth-authorization-server",
+      "/.well-known/oauth-protected-resource/mcp",
+      "/jwks",
+    ])
+      expect((await fetch(home.url + path)).headers.get("cache-control")).toBe("public, max-age=300");
+  });
+
+  test("of resources that differ in their query alone is each one's own", async () => {
+    await using home = await house(({ issuer }) => ({
+      resources: Object.fromEntries(["?of=a", "?of=b"].map((query) => [`${issuer}/mcp${query}`, { scopes: {} }])),
+    }));
+    for (const resource of home.server.resources) {
+      expect((await get(home.server.resourceMetadataUrl(resource))).body.resource).toBe(resource);
+    }
+    expect((await fetch(`${home.url}/.well-known/oauth-protected-resource/mcp`)).status).toBe(404);
   });
 });
 
@@ -104,6 +127,8 @@ test("the authorization endpoint explains itself, and shows nothing of the reque
   expect(answer.status).toBe(400);
   expect(answer.headers.get("content-type")).toBe("text/html; charset=utf-8");
   expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
+  const others = ["cache-control", "referrer-policy", "x-content-type-options"].map((name) => answer.headers.get(name));
+  expect(others).toEqual(["no-store", "no-referrer", "nosniff"]);
   const page = await answer.text();
   expect(page).toContain("ID-JAG");
   expect(page).not.toContain("alert");

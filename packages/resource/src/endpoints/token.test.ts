@@ -1,7 +1,9 @@
 import { FORM_LIMITS } from "@credence/protocol";
+import { createDpopProof, generateDpopKey } from "@credence/protocol/dpop";
 import { JWT_BEARER_GRANT } from "@credence/protocol/jwt-bearer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectRefused, type House, house } from "../house.testing.ts";
+import { expectRefused, type House, house, NOON } from "../house.testing.ts";
+import { eventOf } from "./token.ts";
 
 let home: House;
 beforeAll(async () => {
@@ -78,6 +80,82 @@ describe("a request that is not one", () => {
     const answer = await fetch(`${home.url}/token?${grant}&assertion=x`);
     expect([answer.status, answer.headers.get("allow")]).toEqual([405, "POST"]);
     expect(home.events[known]).toMatchObject({ outcome: "refused", reason: "method-wrong" });
+  });
+});
+
+describe("a grant is answered with", () => {
+  const key = generateDpopKey();
+  const proof = async (at: House, more = {}) =>
+    createDpopProof(await key, { method: "POST", url: `${at.url}/token`, now: NOON, ...more });
+
+  test("how long the token lives, its scopes and its resource, to whoever asked and no cache", async () => {
+    const { headers, body } = await home.redeem({ assertion: await home.idJag({ scope: "ledger.read ledger.write" }) });
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(body).toEqual({
+      access_token: expect.any(String),
+      token_type: "Bearer",
+      expires_in: 300,
+      scope: "ledger.read ledger.write",
+      resource: home.resource,
+    });
+  });
+
+  test("the details of the token, and no scope where it has none", async () => {
+    await using own = await house(({ issuer }) => ({
+      resources: { [`${issuer}/mcp`]: { scopes: { read: "Read" }, authorizationDetailsTypes: { account: {} } } },
+    }));
+    const details = [{ type: "account", actions: ["read"] }];
+    const assertion = await own.idJag({ scope: undefined, authorization_details: details });
+    const { body } = await own.redeem({ assertion });
+    expect(body.authorization_details).toEqual(details);
+    expect(body).not.toHaveProperty("scope");
+  });
+
+  test("the type DPoP where the token is bound to a key", async () => {
+    expect((await home.redeem({}, { dpop: await proof(home) })).body.token_type).toBe("DPoP");
+  });
+
+  test("the next nonce where nonces are wanted, and so is a refusal; and with none where no proof came", async () => {
+    await using own = await house(() => ({ dpop: { nonceSecret: new Uint8Array(32).fill(7) } }));
+    const refused = await own.redeem({}, { dpop: await proof(own) });
+    expectRefused(refused, 400, "use_dpop_nonce", "dpop-nonce-wanted");
+    const nonce = refused.headers.get("dpop-nonce") ?? "";
+    expect(nonce).not.toBe("");
+    const granted = await own.redeem({}, { dpop: await proof(own, { nonce }) });
+    expect([granted.status, granted.headers.get("dpop-nonce")]).toEqual([200, nonce]);
+    expect(granted.headers.get("cache-control")).toBe("no-store");
+    const bearer = await own.redeem();
+    expect([bearer.status, bearer.headers.get("dpop-nonce")]).toEqual([200, null]);
+  });
+});
+
+test("a client that tried no Basic is not challenged with it, whatever its header holds", async () => {
+  for (const [authorization, challenge] of [
+    ["basic eDp5", `Basic realm="${home.url}"`],
+    ["Bearer basic eDp5", null],
+    ["Basics eDp5", null],
+  ] as const) {
+    const answer = await home.redeem({}, { authorization });
+    expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, challenge]);
+  }
+});
+
+describe("a redemption, for the record,", () => {
+  test("is verified only where something says so, and granted where nothing says otherwise", () => {
+    const event = { kind: "redemption", verified: false, outcome: "granted", decisionId: "d1", time: NOON };
+    expect(eventOf("d1", NOON, {}, undefined)).toStrictEqual(event);
+    expect(eventOf("d1", NOON, { verified: true, sub: "alice" }, undefined)).toStrictEqual({
+      ...event,
+      verified: true,
+      sub: "alice",
+    });
+  });
+
+  test("that is refused has the reason, and more where there is more to say", () => {
+    const event = { kind: "redemption", verified: false, outcome: "refused", decisionId: "d1", time: NOON };
+    const reason = "id-jag-claim";
+    expect(eventOf("d1", NOON, {}, { reason })).toStrictEqual({ ...event, reason });
+    expect(eventOf("d1", NOON, {}, { reason, detail: "exp" })).toStrictEqual({ ...event, reason, detail: "exp" });
   });
 });
 
