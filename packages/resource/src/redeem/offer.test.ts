@@ -110,6 +110,15 @@ describe("what is not", () => {
     ["a scope named as every object's member", { claims: { scope: "constructor" } }, "nothing-granted"],
     ["no scope, where the resource has scopes and no default", { claims: { scope: none } }, "nothing-granted"],
     ["a scope, where the resource has none", { resources: scopeless }, "nothing-granted"],
+    [
+      "a scope by default, asked for, where the resource has none",
+      {
+        claims: { scope: none },
+        asked: { scope: ["read"] },
+        resources: new Map([[MCP, { scopes: {}, defaultScopes: ["read"] }]]),
+      },
+      "nothing-granted",
+    ],
   ])("%s", (_, given, reason) => {
     expect(offer(given)).toMatchObject({ ok: false, refusal: { reason } });
   });
