@@ -9,7 +9,7 @@ import { createSealer } from "../packages/server/src/keys/seal.ts";
 import { openKey } from "../packages/server/src/keys/stored-key.ts";
 import { openLog } from "../packages/server/src/log.ts";
 import { secretResolver } from "../packages/server/src/organization/secrets.ts";
-import { type RunningServer, startServer } from "../packages/server/src/server.ts";
+import { type RunningServer, startServer } from "../packages/server/src/process/server.ts";
 import { startWithWorkers } from "../packages/server/src/workers/primary.ts";
 import { BenchError } from "./harness/error.ts";
 import { onEnd, optionsOf, tellReady } from "./harness/server.ts";

@@ -55,7 +55,8 @@ const ROOMS: Readonly<Record<string, number>> = {
   operations: 6,
   config: 6,
   cli: 7,
-  // Composition too: of several processes.
+  // Composition too: of one process, and of several.
+  process: 7,
   workers: 7,
 };
 /** These know everyone. Files beside main.ts are of its height. */

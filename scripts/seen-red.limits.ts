@@ -88,8 +88,8 @@ export const LIMIT_ROWS: readonly Row[] = [
     changes: [
       {
         file: `${HTTP}/rate-limit.ts`,
-        find: "if (early > 0) return Math.ceil(early / 1_000);\n      put(key, full);",
-        replace: "put(key, full);\n      if (early > 0) return Math.ceil(early / 1_000);",
+        find: "if (early > 0) return Math.ceil(early / 1_000);\n      whole.set(key, full);",
+        replace: "whole.set(key, full);\n      if (early > 0) return Math.ceil(early / 1_000);",
       },
     ],
     tests: [
@@ -104,9 +104,9 @@ export const LIMIT_ROWS: readonly Row[] = [
     check: "two generations of keys are remembered, and no more",
     changes: [
       {
-        file: `${HTTP}/rate-limit.ts`,
-        find: "if (young.size >= generation && !young.has(key)) {",
-        replace: "if (young.size > generation * 1_000 && !young.has(key)) {",
+        file: "packages/server/src/store/generations.ts",
+        find: "if (young.size >= size && !young.has(key)) {",
+        replace: "if (young.size > size * 1_000 && !young.has(key)) {",
       },
     ],
     tests: [{ file: RATE_TEST, names: [`${RATE} remembers two generations of keys at the most, whatever comes`] }],

@@ -112,9 +112,8 @@ export const RECORD_ROWS: readonly Row[] = [
     changes: [
       {
         file: "packages/server/src/store/sqlite/backend.ts",
-        find: "await writer.commit(statements);",
-        replace:
-          "for (const { sql, values } of statements) for (const row of values) await writer.commit([{ sql, values: [row] }]);",
+        find: "await writer.commit([{ sql: INSERT_EVENT, values }]);",
+        replace: "for (const row of values) await writer.commit([{ sql: INSERT_EVENT, values: [row] }]);",
       },
     ],
     tests: [

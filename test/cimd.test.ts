@@ -15,7 +15,7 @@ import { listEvents } from "../packages/server/src/audit/read.ts";
 import { DOCUMENT_LIMITS } from "../packages/server/src/directory/client-documents.ts";
 import type { Organization } from "../packages/server/src/directory/types.ts";
 import { ACTOR_TOKEN_TYP } from "../packages/server/src/idp/actor.ts";
-import { startServer } from "../packages/server/src/server.ts";
+import { startServer } from "../packages/server/src/process/server.ts";
 import { type Answer, exchange, expectRefused } from "./exchange.testing.ts";
 import { ALICE, acme, CALLBACK, type House, startHouse } from "./house.testing.ts";
 

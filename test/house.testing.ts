@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { findPort } from "../examples/demo/src/processes.ts";
 import { openUserAgent, type UserAgent } from "../examples/demo/src/user-agent.ts";
 import type { Organization } from "../packages/server/src/directory/types.ts";
-import { type RunningServer, type ServerOptions, startServer } from "../packages/server/src/server.ts";
+import { type RunningServer, type ServerOptions, startServer } from "../packages/server/src/process/server.ts";
 import { hashPassword } from "../packages/server/src/sign-in/password.ts";
 
 export const ALICE = { email: "alice@acme.example", password: "correct horse battery staple" };

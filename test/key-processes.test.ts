@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { listEvents } from "../packages/server/src/audit/read.ts";
-import { type RunningServer, startServer } from "../packages/server/src/server.ts";
+import { type RunningServer, startServer } from "../packages/server/src/process/server.ts";
 import { createTestSchema, type TestSchema } from "../packages/server/src/store/postgresql.testing.ts";
 import { orderKeys, publishedKeys } from "./key-rotation.testing.ts";
 

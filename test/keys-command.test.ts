@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { listEvents } from "../packages/server/src/audit/read.ts";
 import { runProgram } from "../packages/server/src/cli/program.ts";
 import { startTransit, type TransitEngine } from "../packages/server/src/keys/transit.testing.ts";
-import { startServer } from "../packages/server/src/server.ts";
+import { startServer } from "../packages/server/src/process/server.ts";
 import { exchange } from "./exchange.testing.ts";
 import { type House, startHouse } from "./house.testing.ts";
 import { kidOf, listedKeys, publishedKeys } from "./key-rotation.testing.ts";

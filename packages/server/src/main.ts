@@ -5,10 +5,10 @@ import { CredenceError } from "@credence/protocol";
 import { runProgram } from "./cli/program.ts";
 import type { Config } from "./config/config.ts";
 import { openLog } from "./log.ts";
-import { giveBackMemory } from "./memory.ts";
 import { renderProblems } from "./organization/render.ts";
 import { secretResolver } from "./organization/secrets.ts";
-import { type RunningServer, startServer } from "./server.ts";
+import { giveBackMemory } from "./process/memory.ts";
+import { type RunningServer, startServer } from "./process/server.ts";
 import { describeLocation, storeLocation } from "./store/location.ts";
 
 process.exitCode = await runProgram(process.argv.slice(2), { serve });

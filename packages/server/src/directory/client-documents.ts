@@ -4,7 +4,7 @@ import { checkUrl, type GuardedFetch, type GuardedResponse } from "@credence/pro
 import { jwksKeys, type KeySource, parseJwks } from "@credence/protocol/jws";
 import { type ClientMetadata, isClientIdUrl, parseClientMetadata } from "@credence/protocol/metadata";
 import { issuerKeys } from "@credence/resource";
-import { createGenerations } from "../generations.ts";
+import { createGenerations } from "../store/generations.ts";
 import type { Store } from "../store/store.ts";
 import type { Agent } from "./types.ts";
 

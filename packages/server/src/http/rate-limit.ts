@@ -1,4 +1,4 @@
-import { createGenerations } from "../generations.ts";
+import { createGenerations } from "../store/generations.ts";
 
 /** So many a minute for each key, all of a minute's at once if it must be. */
 export interface RateLimit {

@@ -7,7 +7,7 @@ import {
   type SignatureFault,
   type Verifier,
 } from "@credence/protocol/jws";
-import { createGenerations } from "../generations.ts";
+import { createGenerations } from "../store/generations.ts";
 
 /** Tokens that are remembered in each of two generations, each by 43 characters. */
 const REMEMBERED = 10_000;

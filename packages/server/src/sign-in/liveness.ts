@@ -1,6 +1,6 @@
 import { isObject } from "@credence/protocol";
 import type { AdapterPayload } from "oidc-provider";
-import { createGenerations } from "../generations.ts";
+import { createGenerations } from "../store/generations.ts";
 import { type ArtifactPorts, hashed, putSealed } from "./artifacts.ts";
 import type { OpenArtifact } from "./opened.ts";
 

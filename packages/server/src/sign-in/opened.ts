@@ -1,4 +1,4 @@
-import { createGenerations } from "../generations.ts";
+import { createGenerations } from "../store/generations.ts";
 import type { Artifact } from "../store/store.ts";
 import { contentOf, isExpired, type Sealing } from "./artifacts.ts";
 

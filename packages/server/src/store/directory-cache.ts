@@ -1,4 +1,4 @@
-import { createGenerations } from "../generations.ts";
+import { createGenerations } from "./generations.ts";
 
 /** Parsed documents of the organization, as they are at its current revision. */
 export interface DirectoryCache {

@@ -1,13 +1,13 @@
 /** A worker: one process of several that answer requests at one address. What there is one of, the first process does. */
 import { CredenceError } from "@credence/protocol";
-import { createClosers } from "../closers.ts";
 import type { Config } from "../config/config.ts";
-import { type Front, openFront } from "../front.ts";
-import { openHouse } from "../house.ts";
 import { describeError, openLog } from "../log.ts";
-import { giveBackMemory } from "../memory.ts";
 import type { Metrics } from "../operations/metrics.ts";
 import { secretResolver } from "../organization/secrets.ts";
+import { createClosers } from "../process/closers.ts";
+import { type Front, openFront } from "../process/front.ts";
+import { openHouse } from "../process/house.ts";
+import { giveBackMemory } from "../process/memory.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 interface Working {

@@ -1,14 +1,14 @@
-import { createClosers } from "../closers.ts";
 import type { Config } from "../config/config.ts";
-import { tellChange } from "../front.ts";
-import { firstSigner } from "../handler.ts";
-import { openHouse } from "../house.ts";
 import { listen } from "../http/listener.ts";
 import { createHealth } from "../operations/health.ts";
 import { openOperations } from "../operations/listener.ts";
-import type { ServerOptions } from "../options.ts";
-import type { RunningServer } from "../server.ts";
-import { takeDataDirectory, tend } from "../tend.ts";
+import { createClosers } from "../process/closers.ts";
+import { tellChange } from "../process/front.ts";
+import { firstSigner } from "../process/handler.ts";
+import { openHouse } from "../process/house.ts";
+import type { ServerOptions } from "../process/options.ts";
+import type { RunningServer } from "../process/server.ts";
+import { takeDataDirectory, tend } from "../process/tend.ts";
 import { openPool } from "./pool.ts";
 
 /** How many processes answer requests, and the deployment that each of them reads. */

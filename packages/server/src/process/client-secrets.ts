@@ -1,9 +1,9 @@
 import { CredenceError } from "@credence/protocol";
-import type { SecretRef } from "./directory/types.ts";
-import { describeError } from "./log.ts";
+import type { SecretRef } from "../directory/types.ts";
+import { describeError } from "../log.ts";
+import type { Credential } from "../sign-in/clients.ts";
+import type { Store } from "../store/store.ts";
 import type { ServerOptions } from "./options.ts";
-import type { Credential } from "./sign-in/clients.ts";
-import type { Store } from "./store/store.ts";
 
 /** A secret that can not be had is told at the start, not when the client first calls. The client is refused until then. */
 export async function checkSecrets(

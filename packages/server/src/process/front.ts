@@ -1,15 +1,15 @@
+import { DEFAULT_LIMITS } from "../http/limits.ts";
+import { type Listener, listen } from "../http/listener.ts";
+import { securityHeaders } from "../http/secure-headers.ts";
+import { readTlsFiles } from "../http/tls-files.ts";
+import { describeError } from "../log.ts";
+import { type Answered, observeAnswers } from "../operations/answers.ts";
+import { createHealth, type Health, withHealth } from "../operations/health.ts";
+import { basePath } from "../sign-in/paths.ts";
 import type { Closers } from "./closers.ts";
 import { createHandler, firstSigner } from "./handler.ts";
 import type { House } from "./house.ts";
-import { DEFAULT_LIMITS } from "./http/limits.ts";
-import { type Listener, listen } from "./http/listener.ts";
-import { securityHeaders } from "./http/secure-headers.ts";
-import { readTlsFiles } from "./http/tls-files.ts";
-import { describeError } from "./log.ts";
-import { type Answered, observeAnswers } from "./operations/answers.ts";
-import { createHealth, type Health, withHealth } from "./operations/health.ts";
 import type { ServerOptions } from "./options.ts";
-import { basePath } from "./sign-in/paths.ts";
 
 /** The listener for everybody, and what it says of this process. */
 export interface Front extends Pick<Listener, "url" | "port"> {

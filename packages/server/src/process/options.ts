@@ -1,8 +1,8 @@
-import type { SecretRef } from "./directory/types.ts";
-import type { Limits } from "./http/limits.ts";
-import type { KeySettings } from "./keys/settings.ts";
-import type { Logger } from "./log.ts";
-import type { Lifetimes } from "./sign-in/configuration.ts";
+import type { SecretRef } from "../directory/types.ts";
+import type { Limits } from "../http/limits.ts";
+import type { KeySettings } from "../keys/settings.ts";
+import type { Logger } from "../log.ts";
+import type { Lifetimes } from "../sign-in/configuration.ts";
 
 /** One IdP: where it is, where its data is, and how it behaves. */
 export interface ServerOptions {

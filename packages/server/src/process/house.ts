@@ -1,18 +1,18 @@
-import { type Audit, openAudit } from "./audit/audit.ts";
+import { type Audit, openAudit } from "../audit/audit.ts";
+import { version } from "../config/version.ts";
+import { DEFAULT_LIMITS } from "../http/limits.ts";
+import { type KeyKeeper, keepKeys } from "../keys/keeper.ts";
+import type { Keyring } from "../keys/keyring.ts";
+import { describeError } from "../log.ts";
+import { openInstruments } from "../operations/instruments.ts";
+import type { Metrics } from "../operations/metrics.ts";
+import type { Traces } from "../operations/traces.ts";
+import { storeLocation } from "../store/location.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
 import type { Closers } from "./closers.ts";
-import { version } from "./config/version.ts";
-import { DEFAULT_LIMITS } from "./http/limits.ts";
-import { type KeyKeeper, keepKeys } from "./keys/keeper.ts";
-import type { Keyring } from "./keys/keyring.ts";
-import { describeError } from "./log.ts";
 import { type OpenKeys, openKeys } from "./open-keys.ts";
-import { openInstruments } from "./operations/instruments.ts";
-import type { Metrics } from "./operations/metrics.ts";
-import type { Traces } from "./operations/traces.ts";
 import type { ServerOptions } from "./options.ts";
-import { storeLocation } from "./store/location.ts";
-import { openStore } from "./store/open.ts";
-import type { Store } from "./store/store.ts";
 
 /** What every process of a server has open. */
 export interface House {

@@ -1,8 +1,8 @@
 import { CredenceError } from "@credence/protocol";
+import { applyOrganization, type OrganizationPorts } from "../organization/apply.ts";
+import type { Problem } from "../organization/problems.ts";
+import { renderProblems } from "../organization/render.ts";
 import type { ServerOptions } from "./options.ts";
-import { applyOrganization, type OrganizationPorts } from "./organization/apply.ts";
-import type { Problem } from "./organization/problems.ts";
-import { renderProblems } from "./organization/render.ts";
 
 /** Whether the organization file was read at this start, and what it warns of. */
 export interface SeedOutcome {

@@ -1,12 +1,12 @@
 /** The keys, as the deployment wants them. */
-import type { SecretRef } from "./directory/types.ts";
-import { type KekSource, openKeyEncryption } from "./keys/kek.ts";
-import type { KeyEncryption } from "./keys/key-encryption.ts";
-import { requireKeyFileOutside } from "./keys/key-file.ts";
-import { DEFAULT_JWKS_AGE, DEFAULT_KEY_TIMES, type Keyring, leadOf, openKeyring } from "./keys/keyring.ts";
-import type { KeySettings } from "./keys/settings.ts";
-import { transitKeys } from "./keys/transit.ts";
-import type { Store } from "./store/store.ts";
+import type { SecretRef } from "../directory/types.ts";
+import { type KekSource, openKeyEncryption } from "../keys/kek.ts";
+import type { KeyEncryption } from "../keys/key-encryption.ts";
+import { requireKeyFileOutside } from "../keys/key-file.ts";
+import { DEFAULT_JWKS_AGE, DEFAULT_KEY_TIMES, type Keyring, leadOf, openKeyring } from "../keys/keyring.ts";
+import type { KeySettings } from "../keys/settings.ts";
+import { transitKeys } from "../keys/transit.ts";
+import type { Store } from "../store/store.ts";
 
 /** What of a server's options concerns its keys. */
 export interface KeyOptions {

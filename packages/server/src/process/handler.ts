@@ -2,22 +2,22 @@ import { CredenceError } from "@credence/protocol";
 import { guardedFetch } from "@credence/protocol/fetch";
 import type { Signer } from "@credence/protocol/jws";
 import { nodeFetch } from "@credence/protocol/node";
+import { lookForAssertionKey } from "../directory/assertion-key.ts";
+import { clientDocuments } from "../directory/client-documents.ts";
+import type { Handler } from "../http/answer.ts";
+import { createFloodGuard, DEFAULT_LIMITS } from "../http/limits.ts";
+import { createRouter } from "../http/router.ts";
+import { createIdpIssuer } from "../idp/issuer.ts";
+import type { SigningKeys } from "../keys/signing-keys.ts";
+import { describeError } from "../log.ts";
+import type { Credential } from "../sign-in/clients.ts";
+import { createOpenSignIns } from "../sign-in/open-sign-ins.ts";
+import { PATHS, urlBelow } from "../sign-in/paths.ts";
+import { signInRecorder } from "../sign-in/record.ts";
+import { createSignIn, type SignIn } from "../sign-in/sign-in.ts";
 import { secretsOf } from "./client-secrets.ts";
-import { lookForAssertionKey } from "./directory/assertion-key.ts";
-import { clientDocuments } from "./directory/client-documents.ts";
 import type { House } from "./house.ts";
-import type { Handler } from "./http/answer.ts";
-import { createFloodGuard, DEFAULT_LIMITS } from "./http/limits.ts";
-import { createRouter } from "./http/router.ts";
-import { createIdpIssuer } from "./idp/issuer.ts";
-import type { SigningKeys } from "./keys/signing-keys.ts";
-import { describeError } from "./log.ts";
 import type { ServerOptions } from "./options.ts";
-import type { Credential } from "./sign-in/clients.ts";
-import { createOpenSignIns } from "./sign-in/open-sign-ins.ts";
-import { PATHS, urlBelow } from "./sign-in/paths.ts";
-import { signInRecorder } from "./sign-in/record.ts";
-import { createSignIn, type SignIn } from "./sign-in/sign-in.ts";
 
 /** Puts sign-in, issuer and endpoints together: everything that answers requests. */
 export function createHandler(options: ServerOptions, house: House): Handler {

@@ -1,17 +1,17 @@
-import { type AdminPorts, adminApp } from "./admin/app.ts";
-import { keyRoutes } from "./admin/keys.ts";
-import { type SessionPorts, sessionRoutes } from "./admin/sessions.ts";
-import { listenOnSocket, socketPath } from "./admin/socket.ts";
+import { type AdminPorts, adminApp } from "../admin/app.ts";
+import { keyRoutes } from "../admin/keys.ts";
+import { type SessionPorts, sessionRoutes } from "../admin/sessions.ts";
+import { listenOnSocket, socketPath } from "../admin/socket.ts";
+import { describeError, type Logger } from "../log.ts";
+import { grantsOf, sessionsOf } from "../sign-in/belongings.ts";
+import { prepareDataDirectory } from "../store/files.ts";
+import { lockDataDirectory } from "../store/lock.ts";
+import type { Store } from "../store/store.ts";
 import { checkSecrets } from "./client-secrets.ts";
 import type { Closers } from "./closers.ts";
 import type { House } from "./house.ts";
-import { describeError, type Logger } from "./log.ts";
 import type { ServerOptions } from "./options.ts";
 import { type SeedOutcome, seedOrganization } from "./seed.ts";
-import { grantsOf, sessionsOf } from "./sign-in/belongings.ts";
-import { prepareDataDirectory } from "./store/files.ts";
-import { lockDataDirectory } from "./store/lock.ts";
-import type { Store } from "./store/store.ts";
 
 /** Seconds between two sweeps of what has expired. */
 const SWEEP_EVERY = 60;

@@ -1,11 +1,11 @@
-import type { Audit } from "./audit/audit.ts";
+import type { Audit } from "../audit/audit.ts";
+import { openOperations } from "../operations/listener.ts";
+import type { Store } from "../store/store.ts";
 import { createClosers } from "./closers.ts";
 import { openFront } from "./front.ts";
 import { openHouse } from "./house.ts";
-import { openOperations } from "./operations/listener.ts";
 import type { ServerOptions } from "./options.ts";
 import type { SeedOutcome } from "./seed.ts";
-import type { Store } from "./store/store.ts";
 import { takeDataDirectory, tend } from "./tend.ts";
 
 export type { ServerOptions } from "./options.ts";
