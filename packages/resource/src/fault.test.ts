@@ -26,15 +26,40 @@ test.each([
     "resolveSubject failed: invalid_grant",
   ],
   ["no text that was thrown", "s3cret", "resolveSubject failed"],
+  ["no code that is a number", Object.assign(new Error("s3cret"), { code: 401 }), "resolveSubject failed"],
+  [
+    "what is wrong, and what that comes from",
+    new CredenceError("no lists", {
+      code: "configuration",
+      cause: new CredenceError("a text", { code: "configuration" }),
+    }),
+    "resolveSubject failed: no lists: a text",
+  ],
 ])("the record is told %s", async (_, thrown, detail) => {
   const failing = port("internal-fault", "resolveSubject", () => Promise.reject(thrown));
   const fault = faultOf(await failing().catch((error: unknown) => error));
   expect(fault).toEqual({ refusal: { reason: "internal-fault", detail }, cause: thrown });
 });
 
+test("of a function that threw nothing, the record is told which it was", async () => {
+  const failing = port("internal-fault", "resolveSubject", () => Promise.reject(undefined));
+  const fault = await failing().catch((error: unknown) => error);
+  expect(faultOf(fault)).toEqual({
+    refusal: { reason: "internal-fault", detail: "resolveSubject failed" },
+    cause: fault,
+  });
+});
+
 test.each<[string, unknown, string | undefined]>([
   ["what is configured wrongly", new CredenceError("no claims", { code: "configuration" }), "no claims"],
+  [
+    "what that comes from, too",
+    new CredenceError("no claims", { code: "configuration", cause: refused }),
+    "no claims: ECONNREFUSED",
+  ],
   ["nothing of what is nobody's", new Error("s3cret"), undefined],
+  ["nothing where nothing was thrown", undefined, undefined],
+  ["nothing where null was", null, undefined],
 ])("of what no function of the app threw, the record is told %s", (_, thrown, detail) => {
   const refusal = { reason: "internal-fault", ...(detail === undefined ? {} : { detail }) };
   expect(faultOf(thrown)).toEqual({ refusal, cause: thrown });

@@ -27,8 +27,9 @@ export function port<In extends readonly unknown[], Out>(
 /** The refusal that something thrown means; whatever it is, nothing is issued. */
 export function faultOf(thrown: unknown): { readonly refusal: Refusal; readonly cause: unknown } {
   if (thrown instanceof CredenceError) {
-    const { reason, message, cause = thrown } = thrown;
-    if (isFaultReason(reason)) return { refusal: { reason, detail: [message, ...told(cause)].join(": ") }, cause };
+    const { reason, message, cause } = thrown;
+    const detail = [message, ...told(cause)].join(": ");
+    if (isFaultReason(reason)) return { refusal: { reason, detail }, cause: cause ?? thrown };
   }
   const detail = told(thrown).join(": ");
   return { refusal: { reason: "internal-fault", ...(detail === "" ? {} : { detail }) }, cause: thrown };

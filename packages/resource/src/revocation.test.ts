@@ -114,11 +114,15 @@ describe("a revocation", () => {
     expect(await own.call(token)).toEqual(GOOD);
   });
 
-  test("of an ID-JAG and a person together is a mistake", async () => {
+  test.each([
+    ["a person", { sub: "alice" }],
+    ["a client", { clientId: CLIENT.clientId }],
+    ["both", { sub: "alice", clientId: CLIENT.clientId }],
+  ])("of an ID-JAG together with %s is a mistake", async (_, beside) => {
     await using own = await shared();
-    await expect(own.home.server.revoke({ iss: own.home.idp.issuer, sub: "alice", jti: "j" })).rejects.toThrow(
-      "by its jti alone",
-    );
+    const { revoke } = own.home.server;
+    const mistaken = revoke({ iss: own.home.idp.issuer, jti: "j", ...beside });
+    await expect(mistaken).rejects.toMatchObject({ code: "configuration", message: /by its jti alone/ });
   });
 
   test("reaches a token whose issuer's clock was ahead", async () => {
