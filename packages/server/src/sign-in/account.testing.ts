@@ -10,8 +10,18 @@ export interface AccountHouse {
 
 /** The code of an authenticator app, some steps of 30 seconds from now. */
 export function codeOf(secret: string, house: AccountHouse, steps = 0): string {
-  const timestamp = (house.now() + 30 * steps) * 1_000;
+  waitForNextStep(house);
+  const timestamp = (house.now() + STEP * steps) * 1_000;
   return TOTP.generate({ secret: Secret.fromBase32(secret), timestamp });
+}
+
+/** Seconds for which a code counts, before and after its neighbours do. */
+const STEP = 30;
+
+/** At the end of a step: a code that was made before it would be looked at after it, and one of the step before not count. */
+function waitForNextStep({ now }: AccountHouse): void {
+  const left = STEP - (now() % STEP);
+  if (left <= 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left * 1_000);
 }
 
 /** Signs in at the page of one's own account, as far as a password goes. */
