@@ -6,8 +6,9 @@ import { residentMb } from "./harness/proc.ts";
 import { compare, median, perSecond } from "./harness/rounds.ts";
 import { percentile, sendSteadily } from "./harness/steady.ts";
 
-/** Seconds of the steady load. */
+/** Seconds of a steady load, and how many of them: what another program does in between shall not be ours. */
 const SECONDS = 10;
+const STEADY_LOADS = 3;
 /** People do not wait for one another: enough that none has to wait for a connection. */
 const CONNECTIONS = 64;
 
@@ -34,11 +35,15 @@ export const halfLoad: Part = {
       const memory = residentMb(idp.pid);
       const rate = median(loads.map(perSecond)) / 2;
       effort.tell(`half load: ${rate.toFixed(0)}/s`);
-      const posts = await exchange.posts(Math.ceil(rate * (effort.quick ? 1 : SECONDS)));
-      const sorted = await sendSteadily({ url: exchange.url, posts, rate, connections: CONNECTIONS });
+      const steady: (readonly number[])[] = [];
+      for (let load = 0; load < (effort.quick ? 1 : STEADY_LOADS); load += 1) {
+        const posts = await exchange.posts(Math.ceil(rate * (effort.quick ? 1 : SECONDS)));
+        steady.push(await sendSteadily({ url: exchange.url, posts, rate, connections: CONNECTIONS }));
+      }
+      const waits = (share: number) => median(steady.map((sorted) => percentile(sorted, share)));
       return new Map([
-        ["exchange.p99_half_load_ms", percentile(sorted, 0.99)],
-        ["exchange.p50_half_load_ms", percentile(sorted, 0.5)],
+        ["exchange.p99_half_load_ms", waits(0.99)],
+        ["exchange.p50_half_load_ms", waits(0.5)],
         ["server.load_mb", memory],
       ]);
     } finally {
