@@ -50,7 +50,8 @@ export function node(sqlite: boolean): readonly Case[] {
           for (const signature of [ours, theirs]) {
             same(await verifier.verify(data, signature), true);
             same(await verifier.verify(new TextEncoder().encode("other"), signature), false);
-            same(await verifier.verify(data, signature.slice(1)), false);
+            // Cut at its end: the first byte of an RSA signature may be a zero, and some read what is left as the same number.
+            same(await verifier.verify(data, signature.slice(0, -1)), false);
           }
         }
       },
